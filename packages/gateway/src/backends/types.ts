@@ -1,0 +1,58 @@
+import type { Dialect } from "../kernel/codec.ts";
+import type { AnswerEvent } from "../kernel/event.ts";
+import type { Failure } from "../kernel/failure.ts";
+import type { Protocol } from "../kernel/protocol.ts";
+import type { CanonicalRequest } from "../kernel/request.ts";
+import type { CatalogModel } from "../routing/types.ts";
+
+/** The reins of a call under way. All three are idempotent and never throw. */
+export interface Flow {
+  pause(): void;
+  resume(): void;
+  /** Stops the call and frees what it holds; the receiver hears nothing more. */
+  cancel(): void;
+}
+
+/** Hears what becomes of a wire call. After `end` or `fail` it hears nothing more. */
+export interface WireReceiver {
+  /** Informational answers are left out. `header` gives a header's value by lower-case name. */
+  head(status: number, header: (name: string) => string | undefined): void;
+  data(chunk: Buffer): void;
+  end(): void;
+  fail(failure: Failure): void;
+}
+
+export interface WireCall {
+  readonly protocol: Protocol;
+  readonly body: Buffer;
+  readonly stream: boolean;
+  readonly requestId: string;
+  /** Index into the endpoint's credentials. */
+  readonly credential: number;
+  /** Headers of the client's that may be passed on, already chosen by the caller. */
+  readonly headers: { readonly [name: string]: string };
+  /** Milliseconds. */
+  readonly connectTimeout: number;
+}
+
+/** Carries bytes of some protocol. */
+export interface WireBackend extends AsyncDisposable {
+  readonly kind: "wire";
+  readonly serves: readonly Protocol[];
+  readonly dialect: Dialect;
+  send(call: WireCall, receiver: WireReceiver): Flow;
+  /** The upstream's model list. */
+  models(): Promise<readonly CatalogModel[]>;
+  /** Takes the endpoint's secrets out of a text that came from the upstream. */
+  redact(text: string): string;
+}
+
+/** Yields events itself: the simulator, and later agents. */
+export interface EventBackend extends AsyncDisposable {
+  readonly kind: "events";
+  /** `event` is called for each; a `failure` event or a call of `end` is the last. */
+  run(request: CanonicalRequest, receiver: { event(event: AnswerEvent): void; end(): void }): Flow;
+  models(): Promise<readonly CatalogModel[]>;
+}
+
+export type Backend = WireBackend | EventBackend;

@@ -1,0 +1,108 @@
+import type { JsonObject } from "../kernel/json.ts";
+import type { Secret } from "../kernel/secret.ts";
+import type { ModelFacts, VirtualModel } from "../routing/types.ts";
+
+/** All durations are milliseconds, all sizes bytes. */
+export interface Timeouts {
+  /** Until the connection to the upstream stands. */
+  readonly connect: number;
+  /** From sending the request until the first meaningful event (or, unstreamed, the whole answer's first byte). */
+  readonly firstToken: number;
+  /** Between two bytes of an answer. */
+  readonly idle: number;
+  /** The whole exchange with all its attempts. */
+  readonly total: number;
+}
+
+export interface ServerSettings {
+  readonly host: string;
+  readonly port: number;
+  /** Host names, besides loopback's, that a request's Host header may bear while bound to loopback. */
+  readonly hosts: readonly string[];
+  readonly cors: { readonly origins: readonly string[] };
+  readonly limits: {
+    /** Largest request body. */
+    readonly body: number;
+    /** Most exchanges at a time. */
+    readonly concurrent: number;
+    /** Most connections at a time. */
+    readonly connections: number;
+    /** Deepest nesting of a request body. */
+    readonly depth: number;
+    /** Largest unstreamed answer, and largest event of a stream. */
+    readonly answer: number;
+  };
+  readonly timeouts: Timeouts & {
+    /** Until a request's head has come. */
+    readonly header: number;
+    /** Until a whole request has come. */
+    readonly request: number;
+    /** How long a client may leave its answer unread. */
+    readonly stall: number;
+    /** How long streams may go on after SIGTERM. */
+    readonly drain: number;
+  };
+  /** Silence after which a comment is sent into a stream. */
+  readonly keepalive: number;
+}
+
+export interface CredentialSettings {
+  /** Absent for endpoints that need none. */
+  readonly apiKey?: Secret;
+  /** How the document names it, such as `${OPENAI_API_KEY}`; shown instead of the secret. */
+  readonly reference?: string;
+}
+
+export interface EndpointSettings {
+  readonly name: string;
+  readonly type: string;
+  /** Absent where the type knows it. Without a trailing slash. */
+  readonly url?: string;
+  readonly enabled: boolean;
+  readonly priority: number;
+  /** At least one; a keyless endpoint has one empty credential. */
+  readonly credentials: readonly CredentialSettings[];
+  /** Extra request headers; values may be secrets. */
+  readonly headers: { readonly [name: string]: Secret };
+  readonly timeouts: Partial<Timeouts>;
+  /** Models stated by hand, for upstreams without a list. */
+  readonly models: readonly { readonly id: string; readonly facts: ModelFacts }[];
+  /** Options that only its type knows, such as the simulator's seed. */
+  readonly options: JsonObject;
+  /** True when detection made it, false when the document did. */
+  readonly detected: boolean;
+}
+
+export interface AccessSettings {
+  readonly open: "loopback" | "never" | "always";
+  /** Keys that the environment fixes (`PROXY_API_KEY`, `API_KEY`), by the variable's name. */
+  readonly fixedKeys: readonly { readonly name: string; readonly key: Secret }[];
+}
+
+/** The document after validation, interpolation and detection. Immutable. */
+export interface Config {
+  readonly server: ServerSettings;
+  readonly access: AccessSettings;
+  /** Where the store lives: a file name or `:memory:`. */
+  readonly store: string;
+  readonly log: { readonly level: string };
+  readonly detect: boolean;
+  readonly endpoints: readonly EndpointSettings[];
+  readonly models: readonly VirtualModel[];
+  /** The file it came from; absent when nothing is configured. */
+  readonly file?: string;
+  /** What was taken from the environment, in words for the start-up banner. Names only, never values. */
+  readonly notes: readonly string[];
+}
+
+/** What is wrong with a document, and where. */
+export interface ConfigProblem {
+  readonly message: string;
+  /** Path in the document, such as `models[0].targets[1].endpoint`. */
+  readonly path: string;
+  readonly file?: string;
+  /** From 1. */
+  readonly line?: number;
+  /** From 1. */
+  readonly column?: number;
+}

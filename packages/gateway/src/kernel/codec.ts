@@ -1,0 +1,113 @@
+import type { AnswerEvent, FinishReason } from "./event.ts";
+import type { Failure } from "./failure.ts";
+import type { Json, JsonObject } from "./json.ts";
+import type { Loss } from "./loss.ts";
+import type { Machine } from "./machine.ts";
+import type { Protocol } from "./protocol.ts";
+import type { CanonicalRequest } from "./request.ts";
+import type { Result } from "./result.ts";
+import type { Usage } from "./usage.ts";
+
+/** One event of a stream as the wire carries it: SSE's `event` and `data`, or a line of NDJSON as `data`. */
+export interface WireEvent {
+  readonly event: string;
+  readonly data: string;
+}
+
+/** What we need to know of an answer, whether it was translated or only watched. */
+export interface Observation {
+  /** The first meaningful event was seen: content, a call, a refusal, a finish reason. Role marks and pings are not. */
+  started: boolean;
+  /** The protocol's terminal event was seen: the answer is complete. */
+  finished: boolean;
+  /** Nothing more is to come, such as after `[DONE]`. */
+  done: boolean;
+  finish?: FinishReason;
+  usage?: Usage;
+  model?: string;
+  failure?: Failure;
+}
+
+/** What the encoder of an answer must know of the request. */
+export interface AnswerContext {
+  /** A fallback for answers whose backend gives no id, unique per exchange, such as the request id. */
+  readonly id: string;
+  /** Seconds since 1970, for answers whose backend gives no time. */
+  readonly created: number;
+  /** The model name to report where the backend gives none. */
+  readonly model: string;
+  /** Replaces the model name that the backend gives (`echo: requested`). */
+  readonly echoModel?: string;
+  /** The client's own body, parsed, for what only its protocol knows, such as `include_usage` or `encoding_format`. */
+  readonly request: JsonObject;
+}
+
+export interface DecodedRequest {
+  readonly request: CanonicalRequest;
+  readonly losses: readonly Loss[];
+}
+
+/** We play the vendor towards a client. */
+export interface Ingress {
+  readRequest(body: JsonObject): Result<DecodedRequest>;
+  /** Events to bytes of a stream, as text. A `failure` event becomes the protocol's error event, and ends it. */
+  streamEncoder(context: AnswerContext): Machine<AnswerEvent, string>;
+  /** The fold of a whole answer's events into a response body, as JSON text. No `failure` event is among them. */
+  writeAnswer(events: readonly AnswerEvent[], context: AnswerContext): string;
+  /** The error body for a failure; its status is in the failure table. */
+  writeError(failure: Failure): Json;
+  /** The error event that ends a stream which has already begun, with its framing. */
+  writeStreamError(failure: Failure): string;
+  /** What keeps a silent stream alive, with its framing. */
+  readonly keepalive: string;
+  readonly streamContentType: string;
+}
+
+/** How a vendor's dialect differs from the protocol's norm. A row of data, never code. */
+export interface Dialect {
+  /** The field that limits output tokens, where the backend knows only one of the two. */
+  readonly maxTokensField?: "max_tokens" | "max_completion_tokens";
+  /** The backend understands `stream_options.include_usage`. */
+  readonly streamUsage: boolean;
+  /** The backend knows the `developer` role. */
+  readonly developerRole: boolean;
+}
+
+/** What a same-protocol stream needs changed on its way, decided before the request is sent. */
+export interface TapOptions {
+  /** The client did not ask for the usage event that we asked for: keep it to ourselves. */
+  readonly dropUsageEvent: boolean;
+}
+
+/** What becomes of a watched event's bytes. */
+export type TapVerdict = "pass" | "drop";
+
+/** Watches same-protocol traffic without decoding it. */
+export interface Tap {
+  readonly seen: Observation;
+  /** Looks at one event of a stream; sets `seen.failure` when it must not reach the client. */
+  event(event: WireEvent): TapVerdict;
+  /** Looks at a whole unstreamed body. */
+  whole(body: JsonObject): void;
+  /** The stream's bytes are over; sets `seen.failure` unless the answer was complete. Returns what is missing of the framing, such as `[DONE]`. */
+  end(): string;
+}
+
+/** We play the SDK towards a backend. */
+export interface Egress {
+  writeRequest(request: CanonicalRequest, dialect: Dialect): { readonly body: JsonObject; readonly losses: readonly Loss[] };
+  streamDecoder(): Machine<WireEvent, AnswerEvent>;
+  readAnswer(body: JsonObject): readonly AnswerEvent[];
+  /** The meaning of an error answer. `body` is parsed JSON or, where it was none, undefined. */
+  readError(status: number, body: Json | undefined): Failure;
+  tap(options: TapOptions): Tap;
+}
+
+/** All knowledge of one protocol. */
+export interface Codec {
+  readonly protocol: Protocol;
+  readonly operation: CanonicalRequest["operation"];
+  readonly framing: "sse" | "ndjson";
+  readonly ingress: Ingress;
+  readonly egress: Egress;
+}

@@ -1,0 +1,81 @@
+/** May another attempt help: nowhere, also on the same target, or only on another one? */
+export type Retry = "never" | "same" | "elsewhere";
+
+/** Who has to act: the caller, the provider, the operator of this gateway, or its authors. */
+export type Blame = "client" | "upstream" | "operator" | "gateway";
+
+export interface FailureRow {
+  /** HTTP status that a client of ours sees. */
+  readonly status: number;
+  readonly retry: Retry;
+  readonly blame: Blame;
+}
+
+/**
+ * Every way in which an exchange can fail, by meaning. The key is the metric label, the log field, the `code`
+ * in error bodies and the documentation anchor.
+ */
+export const failures = {
+  "bad-request": { status: 400, retry: "never", blame: "client" },
+  unauthorized: { status: 401, retry: "never", blame: "client" },
+  forbidden: { status: 403, retry: "never", blame: "client" },
+  "not-found": { status: 404, retry: "never", blame: "client" },
+  "method-not-allowed": { status: 405, retry: "never", blame: "client" },
+  "request-timeout": { status: 408, retry: "never", blame: "client" },
+  "too-large": { status: 413, retry: "never", blame: "client" },
+  "unsupported-media": { status: 415, retry: "never", blame: "client" },
+  misdirected: { status: 421, retry: "never", blame: "client" },
+  "upgrade-required": { status: 426, retry: "never", blame: "client" },
+  "headers-too-large": { status: 431, retry: "never", blame: "client" },
+  unsupported: { status: 501, retry: "never", blame: "client" },
+  cancelled: { status: 499, retry: "never", blame: "client" },
+
+  "model-not-found": { status: 404, retry: "elsewhere", blame: "operator" },
+  "upstream-auth": { status: 502, retry: "elsewhere", blame: "operator" },
+  "outbound-refused": { status: 502, retry: "elsewhere", blame: "operator" },
+
+  "content-filter": { status: 400, retry: "never", blame: "client" },
+  "context-overflow": { status: 400, retry: "elsewhere", blame: "client" },
+  "rate-limited": { status: 429, retry: "elsewhere", blame: "upstream" },
+  "quota-exhausted": { status: 429, retry: "elsewhere", blame: "upstream" },
+  overloaded: { status: 503, retry: "elsewhere", blame: "upstream" },
+  "upstream-error": { status: 502, retry: "elsewhere", blame: "upstream" },
+  unreachable: { status: 502, retry: "elsewhere", blame: "upstream" },
+  /** A kept-alive connection was reset before a byte of the answer: the request was never read. */
+  "stale-connection": { status: 502, retry: "same", blame: "upstream" },
+  "bad-response": { status: 502, retry: "elsewhere", blame: "upstream" },
+  "broken-stream": { status: 502, retry: "elsewhere", blame: "upstream" },
+  "timeout-connect": { status: 504, retry: "elsewhere", blame: "upstream" },
+  "timeout-first-token": { status: 504, retry: "elsewhere", blame: "upstream" },
+  "timeout-idle": { status: 504, retry: "elsewhere", blame: "upstream" },
+  "timeout-total": { status: 504, retry: "never", blame: "upstream" },
+
+  draining: { status: 503, retry: "never", blame: "gateway" },
+  overwhelmed: { status: 503, retry: "never", blame: "gateway" },
+  internal: { status: 500, retry: "never", blame: "gateway" },
+} as const satisfies { readonly [kind: string]: FailureRow };
+
+export type FailureKind = keyof typeof failures;
+
+/**
+ * A failure is a value: it travels in event streams and in results, and is never thrown across a stage.
+ * `message` is written for the caller, names the remedy where there is one, and never holds a secret.
+ */
+export interface Failure {
+  readonly kind: FailureKind;
+  readonly message: string;
+  /** The request field at fault, as a path such as `messages[3].role`. */
+  readonly param?: string;
+  /** The provider's own error code or type, such as `invalid_api_key`. */
+  readonly upstreamCode?: string;
+  /** The provider's own error type, such as `invalid_request_error`. */
+  readonly upstreamType?: string;
+  /** The provider's HTTP status. */
+  readonly upstreamStatus?: number;
+  /** How long the provider asks us to stay away, in milliseconds, already bounded. */
+  readonly retryAfter?: number;
+}
+
+export function failure(kind: FailureKind, message: string, detail?: Omit<Failure, "kind" | "message">): Failure {
+  return { ...detail, kind, message };
+}

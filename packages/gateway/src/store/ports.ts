@@ -1,0 +1,81 @@
+/** A client key as the store keeps it: never the key itself. */
+export interface StoredKey {
+  /** Eight characters, the part of the key by which it is looked up and shown. */
+  readonly id: string;
+  readonly name: string;
+  /** HMAC-SHA-256 of the secret part, 32 bytes as hex. */
+  readonly hash: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly expiresAt?: number;
+  readonly revokedAt?: number;
+  /** Names or patterns of models it may use; absent means all. */
+  readonly models?: readonly string[];
+}
+
+export interface KeyStore {
+  /** All keys, revoked ones too, oldest first. */
+  list(): Promise<readonly StoredKey[]>;
+  insert(key: StoredKey): Promise<void>;
+  /** False when no unrevoked key has this id. */
+  revoke(id: string, at: number): Promise<boolean>;
+  /**
+   * A number that changes whenever another connection or process has written, cheap enough to be asked on every request.
+   */
+  version(): number;
+  /** All keys, read synchronously, for the snapshot that authentication uses. */
+  snapshot(): readonly StoredKey[];
+  /** The secret that hashes are made with, created on first use. 32 bytes. */
+  pepper(): Buffer;
+}
+
+/** One row per exchange. Fields that are not known are absent, and NULL in the table. */
+export interface LedgerRow {
+  readonly id: string;
+  /** Milliseconds since 1970, when the request came. */
+  readonly at: number;
+  readonly keyId?: string;
+  readonly surface: string;
+  readonly requestedModel: string;
+  readonly virtualModel?: string;
+  readonly endpoint?: string;
+  /** What the upstream said it was; else what it was asked for. */
+  readonly actualModel?: string;
+  readonly attempts: number;
+  /** HTTP status that the client saw; 499 when it left. */
+  readonly status: number;
+  readonly stream: boolean;
+  readonly sight?: string;
+  readonly failureKind?: string;
+  readonly finishReason?: string;
+  readonly inputTokens?: number;
+  readonly outputTokens?: number;
+  readonly cacheReadTokens?: number;
+  readonly cacheWriteTokens?: number;
+  readonly reasoningTokens?: number;
+  readonly costMicroDollars?: number;
+  /** Milliseconds. */
+  readonly timeToFirstToken?: number;
+  /** Milliseconds. */
+  readonly duration: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly clientAgent?: string;
+}
+
+export interface Ledger {
+  /** Takes a row without waiting; it is on disk within 200 ms, or counted as dropped. Never throws. */
+  append(row: LedgerRow): void;
+  /** Writes what is pending, now. */
+  flush(): void;
+  /** Newest first. */
+  recent(limit: number): Promise<readonly LedgerRow[]>;
+  readonly state: { readonly pending: number; readonly written: number; readonly dropped: number; readonly failing: boolean };
+}
+
+export interface Store extends AsyncDisposable {
+  readonly keys: KeyStore;
+  readonly ledger: Ledger;
+  /** Throws when the store cannot be written to. */
+  check(): void;
+}
