@@ -6,8 +6,10 @@ import type { ModelFacts, VirtualModel } from "../routing/types.ts";
 export interface Timeouts {
   /** Until the connection to the upstream stands. */
   readonly connect: number;
-  /** From sending the request until the first meaningful event (or, unstreamed, the whole answer's first byte). */
+  /** Streamed: from sending the request until the first meaningful event. */
   readonly firstToken: number;
+  /** Unstreamed: from sending the request until the answer's first byte, which comes when the answer is complete. */
+  readonly firstByte: number;
   /** Between two bytes of an answer. */
   readonly idle: number;
   /** The whole exchange with all its attempts. */

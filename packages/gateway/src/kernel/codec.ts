@@ -1,3 +1,4 @@
+import type { Edit } from "./edit.ts";
 import type { AnswerEvent, FinishReason } from "./event.ts";
 import type { Failure } from "./failure.ts";
 import type { Json, JsonObject } from "./json.ts";
@@ -93,8 +94,24 @@ export interface Tap {
   end(): string;
 }
 
+/** A request body seen without parsing all of it. */
+export interface RequestView {
+  /** The parsed value of a top-level field; undefined when absent. */
+  field(name: string): unknown;
+  /** Whether these bytes occur anywhere in the body. */
+  mentions(text: string): boolean;
+}
+
+/** How a same-protocol request goes on to a backend with its bytes kept. */
+export interface PassThrough {
+  readonly edits: readonly Edit[];
+  readonly tap: TapOptions;
+}
+
 /** We play the SDK towards a backend. */
 export interface Egress {
+  /** What the dialect needs changed in a same-protocol request; undefined when edits cannot say it and it must be translated. */
+  passThrough(request: RequestView, dialect: Dialect): PassThrough | undefined;
   writeRequest(request: CanonicalRequest, dialect: Dialect): { readonly body: JsonObject; readonly losses: readonly Loss[] };
   streamDecoder(): Machine<WireEvent, AnswerEvent>;
   readAnswer(body: JsonObject): readonly AnswerEvent[];

@@ -58,8 +58,11 @@ export interface VirtualModel {
   readonly targets: readonly Target[];
   /** Most attempts for one request, over all targets. */
   readonly attempts: number;
-  /** `never` forces translation even where client and backend speak the same protocol. */
-  readonly relay: "auto" | "never";
+  /**
+   * How much of same-protocol traffic is looked at: `auto` watches it, `never` translates it even so, `always` passes it
+   * unread, which leaves usage unknown and the end of a stream unjudged.
+   */
+  readonly relay: "auto" | "always" | "never";
   /** Which model name an answer bears: the upstream's own, or the one that the client asked for. */
   readonly echo: "upstream" | "requested";
   readonly facts: ModelFacts;

@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { cpuOf, memoryOf } from "./accounting.ts";
+import type { Child } from "./child.ts";
+import { heapOf } from "./heap.ts";
+import type { LoadResult, ProbeResult } from "./load.ts";
+import type { Scenario } from "./scenarios.ts";
+import type { RunningTarget } from "./targets.ts";
+
+/** One target's turn in one round. */
+export interface Turn extends LoadResult {
+  /** Nanoseconds on a CPU for each request or event; absent for the direct call. */
+  readonly cpu?: number;
+  /** Resident bytes after the load. */
+  readonly memory?: number;
+}
+
+/** After the load, work that was put off (ledger batches, collection) still belongs to it. */
+const settleTime = 300;
+
+/** Puts one round's load on a target and reads its account before and after. */
+export async function takeTurn(
+  load: Child,
+  target: RunningTarget,
+  scenario: Scenario,
+): Promise<Turn> {
+  const pid = target.child?.pid;
+  const before = pid === undefined ? 0 : cpuOf(pid);
+  const { body, count, concurrency } = scenario;
+  const result = await load.ask<LoadResult>({
+    order: "run",
+    place: target.place,
+    body,
+    count,
+    concurrency,
+  });
+  if (pid === undefined) return result;
+  await sleep(settleTime);
+  const units = scenario.unit === "event" ? result.events : result.count;
+  return { ...result, cpu: (cpuOf(pid) - before) / units, memory: memoryOf(pid) };
+}
+
+function contentOf(probe: ProbeResult): string {
+  if (probe.status !== 200) throw new Error(`status ${probe.status}: ${probe.body.slice(0, 300)}`);
+  const { choices, usage } = JSON.parse(probe.body);
+  return JSON.stringify([choices[0].message.content, choices[0].finish_reason, usage]);
+}
+
+/** Throws unless the target's answers mean what the upstream's own mean, for a small and a large request. */
+export async function assertFaithful(
+  load: Child,
+  target: RunningTarget,
+  direct: RunningTarget,
+): Promise<void> {
+  for (const body of ["small", "check-small", "check-large"] as const) {
+    const truth = contentOf(
+      await load.ask<ProbeResult>({ order: "probe", place: direct.place, body }),
+    );
+    const told = contentOf(
+      await load.ask<ProbeResult>({ order: "probe", place: target.place, body }),
+    );
+    if (told !== truth)
+      throw new Error(`answers ${body} wrongly: ${told} where the upstream says ${truth}`);
+  }
+}
+
+/** What each of many open, silent streams costs, in bytes. */
+export interface IdleCost {
+  /** Growth of resident memory, garbage of their opening and all. */
+  readonly resident: number;
+  /** What is still held after a full collection. */
+  readonly held: number;
+}
+
+/** Opens streams to a fresh process that did little before and compares its memory; `target` was started as `watched`. */
+export async function idleCost(
+  load: Child,
+  target: RunningTarget,
+  streams: number,
+): Promise<IdleCost> {
+  const { place, child } = target;
+  if (child === undefined) throw new Error("Only a process has memory.");
+  await load.ask({ order: "run", place, body: "small", count: 200, concurrency: 8 });
+  await load.ask({ order: "hold", place, count: 20 });
+  await load.ask({ order: "release" });
+  await sleep(1000);
+  const before = memoryOf(child.pid);
+  await load.ask({ order: "hold", place, count: streams });
+  await sleep(2000);
+  const after = memoryOf(child.pid);
+  const open = await heapOf(child);
+  await load.ask({ order: "release" });
+  await sleep(1000);
+  const closed = await heapOf(child);
+  const held = open.heapUsed + open.external - closed.heapUsed - closed.external;
+  return { resident: (after - before) / streams, held: held / streams };
+}

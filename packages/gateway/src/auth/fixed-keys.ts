@@ -1,0 +1,52 @@
+import { timingSafeEqual } from "node:crypto";
+import type { Result } from "../kernel/result.ts";
+import type { Secret } from "../kernel/secret.ts";
+import { Hmac, longestMessage } from "./hmac.ts";
+import type { Identity } from "./identity.ts";
+
+export interface FixedKey {
+  /** The environment variable's name. */
+  readonly name: string;
+  readonly key: Secret;
+}
+
+/** What header fields carry without doubt about their encoding. */
+const visible = /^[\x21-\x7e]+$/;
+
+/** True for what may be a key at all; anything else is refused before a hash is made of it. */
+function isTokenText(text: string): boolean {
+  return text.length <= longestMessage && visible.test(text);
+}
+
+/** Keys that the environment fixes. They are compared by their HMACs, so that the time taken says nothing. */
+export class FixedKeys {
+  /** What is wrong with keys that can never be matched, in sentences without the keys. */
+  readonly problems: readonly string[];
+  readonly #hmac: Hmac;
+  readonly #entries: readonly { readonly digest: Buffer; readonly result: Result<Identity> }[];
+
+  /** @param salt 32 random bytes of this process. */
+  constructor(keys: readonly FixedKey[], salt: Buffer) {
+    this.#hmac = new Hmac(salt);
+    const usable = keys.filter(({ key }) => isTokenText(key.reveal()));
+    this.problems = keys
+      .filter((key) => !usable.includes(key))
+      .map(
+        ({ name }) =>
+          `${name} can never be matched: a key has 1 to ${longestMessage} characters, all of them visible ASCII.`,
+      );
+    this.#entries = usable.map(({ name, key }) => ({
+      digest: this.#hmac.digest(key.reveal()),
+      result: { ok: true, value: { kind: "fixed", name } },
+    }));
+  }
+
+  find(token: string): Result<Identity> | undefined {
+    if (this.#entries.length === 0 || !isTokenText(token)) return undefined;
+    const digest = this.#hmac.digest(token);
+    let found: Result<Identity> | undefined;
+    for (const entry of this.#entries)
+      if (timingSafeEqual(entry.digest, digest)) found ??= entry.result;
+    return found;
+  }
+}

@@ -1,0 +1,83 @@
+import { timingSafeEqual } from "node:crypto";
+import type { Clock } from "../kernel/clock.ts";
+import type { Result } from "../kernel/result.ts";
+import type { KeyStore, StoredKey } from "../store/ports.ts";
+import { Hmac } from "./hmac.ts";
+import type { Identity } from "./identity.ts";
+import type { ParsedKey } from "./key-format.ts";
+
+interface Entry {
+  readonly digest: Buffer;
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+  readonly result: Result<Identity>;
+}
+
+function entryOf(key: StoredKey): Entry {
+  return {
+    digest: Buffer.from(key.hash, "hex"),
+    expiresAt: key.expiresAt ?? Number.POSITIVE_INFINITY,
+    result: {
+      ok: true,
+      value: {
+        kind: "key",
+        id: key.id,
+        name: key.name,
+        ...(key.models !== undefined && { models: key.models }),
+      },
+    },
+  };
+}
+
+/** The keys in memory, read again as soon as anybody has changed them. */
+export class KeySnapshot {
+  readonly #store: KeyStore;
+  readonly #clock: Clock;
+  #entries: ReadonlyMap<string, Entry> | undefined;
+  #version: number | undefined;
+  #hmac: Hmac | undefined;
+  #failures = 0;
+
+  constructor(store: KeyStore, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** How often the store could not be asked, so that the keys known before were used. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** False until the keys have been read once. */
+  get loaded(): boolean {
+    return this.#entries !== undefined;
+  }
+
+  /** Who the key belongs to; undefined when it is unknown, wrong, revoked or expired. */
+  find({ id, secret }: ParsedKey): Result<Identity> | undefined {
+    this.#refresh();
+    const entry = this.#entries?.get(id);
+    if (entry === undefined || this.#hmac === undefined) return undefined;
+    const digest = this.#hmac.digest(secret);
+    // A damaged hash has another length, at which the comparison would throw.
+    if (entry.digest.length !== digest.length || !timingSafeEqual(entry.digest, digest))
+      return undefined;
+    return this.#clock.now() < entry.expiresAt ? entry.result : undefined;
+  }
+
+  /** A store that fails must not lock everybody out, so the keys known before go on. */
+  #refresh(): void {
+    try {
+      this.#hmac ??= new Hmac(this.#store.pepper());
+      const version = this.#store.version();
+      if (version === this.#version) return;
+      const entries = new Map<string, Entry>();
+      for (const key of this.#store.snapshot())
+        if (key.revokedAt === undefined) entries.set(key.id, entryOf(key));
+      this.#entries = entries;
+      this.#version = version;
+    } catch {
+      this.#failures += 1;
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import { lookup as systemLookup } from "node:dns";
+import { BlockList, isIP } from "node:net";
+import type { LookupFunction } from "node:net";
+import { buildConnector } from "undici";
+
+/**
+ * The one door through which the gateway calls out. Every connection is checked when it is made, against the address
+ * that is really connected to, so that neither a name that changes its address nor a redirect gets around it.
+ *
+ * Addresses on private networks are allowed, since operators run models there and only they can configure endpoints.
+ * Never allowed are the addresses at which clouds hand out credentials, and what no model server can have.
+ */
+const refused = new BlockList();
+// Link-local, with the metadata service of AWS, Azure, GCP, Oracle and DigitalOcean (169.254.169.254).
+refused.addSubnet("169.254.0.0", 16, "ipv4");
+refused.addSubnet("fe80::", 10, "ipv6");
+// Metadata services elsewhere: Alibaba Cloud, AWS over IPv6.
+refused.addAddress("100.100.100.200", "ipv4");
+refused.addAddress("fd00:ec2::254", "ipv6");
+// "This network" (RFC 791), multicast and reserved, broadcast.
+refused.addSubnet("0.0.0.0", 8, "ipv4");
+refused.addSubnet("224.0.0.0", 3, "ipv4");
+refused.addAddress("::", "ipv6");
+refused.addSubnet("ff00::", 8, "ipv6");
+
+/** Thrown into the connection attempt; its code tells it from the network's own errors. */
+export class OutboundRefused extends Error {
+  readonly code = "PATCHBAY_OUTBOUND_REFUSED";
+  constructor(host: string) {
+    super(`connections to ${host} are refused: it is a cloud metadata, link-local or reserved address`);
+  }
+}
+
+/** Whether an IP address may be connected to. IPv4 addresses inside IPv6 ones (mapped, 6to4, NAT64) are judged too. */
+export function isAllowedAddress(address: string): boolean {
+  const family = isIP(address);
+  if (family === 0) return false;
+  if (refused.check(address, family === 4 ? "ipv4" : "ipv6")) return false;
+  const inner = family === 6 ? embeddedIpv4(address) : undefined;
+  return inner === undefined || !refused.check(inner, "ipv4");
+}
+
+/** The IPv4 address within ::ffff:0:0/96, 2002::/16 or 64:ff9b::/96, if it is one of those. */
+function embeddedIpv4(address: string): string | undefined {
+  const groups = expand(address);
+  if (groups === undefined) return undefined;
+  const [first, second] = groups;
+  const zeros = (from: number, to: number) => groups.slice(from, to).every((group) => group === 0);
+  if (zeros(0, 5) && (groups[5] === 0xffff || groups[5] === 0)) return dotted(groups[6], groups[7]);
+  if (first === 0x2002) return dotted(second, groups[2]);
+  if (first === 0x64 && second === 0xff9b) return dotted(groups[6], groups[7]);
+  return undefined;
+}
+
+function dotted(high = 0, low = 0): string {
+  return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
+}
+
+/** The eight groups of an IPv6 address. */
+function expand(address: string): number[] | undefined {
+  let text = address.split("%")[0] ?? "";
+  const tail = /(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);
+  if (tail !== null) {
+    const [a = 0, b = 0, c = 0, d = 0] = tail.slice(1).map(Number);
+    text = `${text.slice(0, tail.index)}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
+  }
+  const [left = "", right] = text.split("::");
+  const parse = (part: string) => (part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16)));
+  const head = parse(left);
+  if (right === undefined) return head.length === 8 ? head : undefined;
+  const end = parse(right);
+  return [...head, ...Array.from({ length: Math.max(0, 8 - head.length - end.length) }, () => 0), ...end];
+}
+
+/** Resolves a name and lets through only addresses that may be connected to. */
+const guardedLookup: LookupFunction = (hostname, options, callback) => {
+  systemLookup(hostname, { ...options, all: true }, (error, found) => {
+    if (error !== null) return callback(error, "");
+    const allowed = found.filter(({ address }) => isAllowedAddress(address));
+    const [first] = allowed;
+    if (first === undefined || allowed.length < found.length) return callback(new OutboundRefused(hostname), "");
+    if (options.all === true) return callback(null, allowed);
+    callback(null, first.address, first.family);
+  });
+};
+
+/**
+ * A connector for undici that only goes through the door.
+ *
+ * @param timeout Milliseconds until the connection must stand, name resolution and TLS included.
+ */
+export function guardedConnector(timeout: number): buildConnector.connector {
+  const connect = buildConnector({ timeout, allowH2: false, lookup: guardedLookup });
+  return (options, callback) => {
+    const host = options.hostname.replace(/^\[|\]$/g, "");
+    // A literal address is connected to without a lookup.
+    if (isIP(host) !== 0 && !isAllowedAddress(host)) {
+      process.nextTick(() => callback(new OutboundRefused(host), null));
+      return;
+    }
+    connect(options, (error, socket) => {
+      if (socket === null) return callback(error ?? new Error("no connection"), null);
+      const before = socket.bytesRead;
+      // Tells a request that was lost because the connection had been used before from one on a fresh connection.
+      socket.prependListener("error", (problem: Error & { reused?: boolean }) => {
+        problem.reused = socket.bytesRead > before;
+      });
+      callback(null, socket);
+    });
+  };
+}

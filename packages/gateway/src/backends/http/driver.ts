@@ -1,0 +1,145 @@
+import { Pool } from "undici";
+import { failure } from "../../kernel/failure.ts";
+import type { Dialect } from "../../kernel/codec.ts";
+import type { Protocol } from "../../kernel/protocol.ts";
+import type { Secret } from "../../kernel/secret.ts";
+import type { Vendor } from "../../kernel/vendor.ts";
+import type { CatalogModel } from "../../routing/types.ts";
+import { guardedConnector } from "../door.ts";
+import type { Flow, WireBackend, WireCall, WireReceiver } from "../types.ts";
+import { HttpCall } from "./call.ts";
+import { readModelList } from "./model-list.ts";
+
+/** Largest model list that is read, in bytes. */
+const modelListLimit = 8_388_608;
+
+/** How long a model list may take, in milliseconds. */
+const modelListTime = 10_000;
+
+/** What identifies this program to upstreams. */
+const userAgent = "patchbay";
+
+export interface HttpEndpoint {
+  readonly name: string;
+  /** Where the API lives, without a trailing slash; the vendor's paths are appended. */
+  readonly baseUrl: string;
+  readonly vendor: Vendor;
+  /** One per credential; an empty one for endpoints that need none. */
+  readonly credentials: readonly { readonly apiKey?: Secret }[];
+  readonly headers: { readonly [name: string]: Secret };
+  /** Milliseconds until a connection must stand. */
+  readonly connectTimeout: number;
+}
+
+/**
+ * The one driver for every upstream that speaks a protocol over HTTP; vendors are rows of data.
+ *
+ * It follows no redirect, asks for identity coding, has no time limits of its own but for connecting (the relay keeps
+ * the others), and lets through only the pool of its own origin.
+ */
+export class HttpBackend implements WireBackend {
+  readonly kind = "wire";
+  readonly serves: readonly Protocol[];
+  readonly dialect: Dialect;
+  readonly #endpoint: HttpEndpoint;
+  readonly #pool: Pool;
+  readonly #path: string;
+  /** Per credential, the headers that are the same on every request, as a flat list. */
+  readonly #headers: readonly (readonly string[])[];
+
+  constructor(endpoint: HttpEndpoint) {
+    const url = new URL(endpoint.baseUrl);
+    this.#endpoint = endpoint;
+    this.#path = url.pathname.replace(/\/$/, "");
+    this.#pool = new Pool(url.origin, {
+      connect: guardedConnector(endpoint.connectTimeout),
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      pipelining: 1,
+      allowH2: false,
+    });
+    this.serves = Object.keys(endpoint.vendor.paths) as Protocol[];
+    this.dialect = endpoint.vendor.dialect;
+    this.#headers = endpoint.credentials.map((credential) => fixedHeaders(endpoint, credential.apiKey));
+  }
+
+  send(call: WireCall, receiver: WireReceiver): Flow {
+    const httpCall = new HttpCall(this.#endpoint.name, receiver);
+    const path = this.#endpoint.vendor.paths[call.protocol];
+    const fixed = this.#headers[call.credential];
+    if (path === undefined || fixed === undefined) {
+      receiver.fail(failure("internal", `${this.#endpoint.name} has no path or credential for this call.`));
+      return httpCall;
+    }
+    const headers = [...fixed, "accept", call.stream ? "text/event-stream" : "application/json", "x-request-id", call.requestId];
+    for (const name of Object.keys(call.headers)) headers.push(name, call.headers[name] ?? "");
+    this.#pool.dispatch({ path: this.#path + path, method: "POST", headers, body: call.body }, httpCall);
+    return httpCall;
+  }
+
+  async models(): Promise<readonly CatalogModel[]> {
+    const response = await this.#pool.request({
+      path: this.#path + this.#endpoint.vendor.modelsPath,
+      method: "GET",
+      headers: [...(this.#headers[0] ?? []), "accept", "application/json"],
+      signal: AbortSignal.timeout(modelListTime),
+    });
+    response.body.on("error", () => {});
+    if (response.statusCode !== 200) {
+      response.body.destroy();
+      throw new ModelListError(`the model list answered ${response.statusCode}`, response.statusCode);
+    }
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of response.body as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > modelListLimit) throw new ModelListError("the model list is too large");
+      chunks.push(chunk);
+    }
+    let body: unknown;
+    try {
+      body = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    } catch {
+      throw new ModelListError("the model list is not JSON");
+    }
+    return readModelList(body);
+  }
+
+  redact(text: string): string {
+    let clean = text;
+    const secrets = [...this.#endpoint.credentials.map(({ apiKey }) => apiKey), ...Object.values(this.#endpoint.headers)];
+    for (const secret of secrets) {
+      const value = secret?.reveal() ?? "";
+      if (value.length >= 4) clean = clean.replaceAll(value, "[secret]");
+    }
+    return clean;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+/** Why an upstream's model list could not be had. */
+export class ModelListError extends Error {
+  readonly status: number | undefined;
+  constructor(message: string, status?: number) {
+    super(message);
+    this.status = status;
+  }
+}
+
+function fixedHeaders(endpoint: HttpEndpoint, apiKey: Secret | undefined): readonly string[] {
+  const { auth } = endpoint.vendor;
+  const headers = new Map<string, string>([
+    ["content-type", "application/json"],
+    ["accept-encoding", "identity"],
+    ["user-agent", userAgent],
+  ]);
+  for (const [name, value] of Object.entries(endpoint.vendor.headers ?? {})) headers.set(name.toLowerCase(), value);
+  if (apiKey !== undefined) {
+    headers.set(auth.header.toLowerCase(), auth.scheme === "bearer" ? `Bearer ${apiKey.reveal()}` : apiKey.reveal());
+  }
+  for (const [name, value] of Object.entries(endpoint.headers)) headers.set(name.toLowerCase(), value.reveal());
+  return [...headers].flat();
+}

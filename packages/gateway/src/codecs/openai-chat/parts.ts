@@ -1,0 +1,200 @@
+import type { Json, JsonObject } from "../../kernel/json.ts";
+import type { Loss } from "../../kernel/loss.ts";
+import type { AudioPart, FilePart, ImagePart, MediaSource, Part } from "../../kernel/request.ts";
+import type { Complaints } from "../shared/complaints.ts";
+import { objectOf, present, unlessEmpty, without } from "../shared/json.ts";
+
+/** `keep` of a part: its unknown fields, with those of its inner object under that object's name. */
+function keepOf(
+  part: JsonObject,
+  inner: string,
+  known: readonly string[],
+): { keep?: { "openai-chat": JsonObject } } {
+  const outerRest = without(part, new Set(["type", inner]));
+  const innerRest = unlessEmpty(without(objectOf(part[inner]) ?? {}, new Set(known)));
+  const rest = unlessEmpty({ ...outerRest, ...(innerRest && { [inner]: innerRest }) });
+  return rest === undefined ? {} : { keep: { "openai-chat": rest } };
+}
+
+/** The content of a message: a string is one text part; null or nothing is no part. */
+export function readContent(
+  content: Json | undefined,
+  path: string,
+  complaints: Complaints,
+): Part[] {
+  if (content === undefined || content === null) return [];
+  if (typeof content === "string") return [{ type: "text", text: content }];
+  if (!Array.isArray(content)) {
+    complaints.wrongType(path, "one of a string or array of objects", content);
+    return [];
+  }
+  return (content as readonly Json[]).flatMap((item, place) => {
+    const part = complaints.requiredObject(item, `${path}[${place}]`);
+    const read = part && readPart(part, `${path}[${place}]`, complaints);
+    return read === undefined ? [] : [read];
+  });
+}
+
+function readPart(part: JsonObject, path: string, complaints: Complaints): Part | undefined {
+  const type = complaints.requiredString(part["type"], `${path}.type`);
+  switch (type) {
+    case undefined:
+      return undefined;
+    case "text":
+    case "refusal": {
+      const text = complaints.requiredString(part[type], `${path}.${type}`);
+      return text === undefined ? undefined : { type, text, ...keepOf(part, type, []) };
+    }
+    case "image_url":
+      return readImage(part, `${path}.image_url`, complaints);
+    case "input_audio":
+      return readAudio(part, `${path}.input_audio`, complaints);
+    case "file":
+      return readFile(part, `${path}.file`, complaints);
+    default:
+      return { type: "opaque", keep: { "openai-chat": part } };
+  }
+}
+
+function readImage(part: JsonObject, path: string, complaints: Complaints): ImagePart | undefined {
+  const value = part["image_url"];
+  // A bare string is not OpenAI's form, but some clients send it.
+  const image = typeof value === "string" ? { url: value } : complaints.requiredObject(value, path);
+  if (image === undefined) return undefined;
+  const url = complaints.requiredString(image["url"], `${path}.url`);
+  const detail = complaints.string(image["detail"], `${path}.detail`);
+  if (url === undefined) return undefined;
+  return {
+    type: "image",
+    source: readUrl(url),
+    ...present({ detail }),
+    ...keepOf(part, "image_url", ["url", "detail"]),
+  };
+}
+
+/** Audio formats whose media type has another name. */
+const audioTypes: { readonly [format: string]: string } = { mp3: "audio/mpeg" };
+
+function readAudio(part: JsonObject, path: string, complaints: Complaints): AudioPart | undefined {
+  const audio = complaints.requiredObject(part["input_audio"], path);
+  if (audio === undefined) return undefined;
+  const base64 = complaints.requiredString(audio["data"], `${path}.data`);
+  const format = complaints.requiredString(audio["format"], `${path}.format`);
+  if (base64 === undefined || format === undefined) return undefined;
+  const mediaType =
+    (Object.hasOwn(audioTypes, format) ? audioTypes[format] : undefined) ?? `audio/${format}`;
+  const source = { kind: "data", mediaType, base64 } as const;
+  return { type: "audio", source, format, ...keepOf(part, "input_audio", ["data", "format"]) };
+}
+
+function readFile(part: JsonObject, path: string, complaints: Complaints): FilePart | undefined {
+  const file = complaints.requiredObject(part["file"], path);
+  if (file === undefined) return undefined;
+  const data = complaints.string(file["file_data"], `${path}.file_data`);
+  const id = complaints.string(file["file_id"], `${path}.file_id`);
+  const filename = complaints.string(file["filename"], `${path}.filename`);
+  if (data === undefined && id === undefined) return complaints.missing(`${path}.file_id`);
+  const source: MediaSource =
+    data === undefined ? { kind: "reference", id: id ?? "" } : readFileData(data, filename);
+  const known = ["filename", "file_data", ...(data === undefined ? ["file_id"] : [])];
+  return { type: "file", source, ...present({ filename }), ...keepOf(part, "file", known) };
+}
+
+/** File data is a data URL; plain base64 is taken for what the file's name says. */
+function readFileData(data: string, filename: string | undefined): MediaSource {
+  const source = readUrl(data);
+  if (source.kind === "data") return source;
+  const mediaType =
+    filename?.toLowerCase().endsWith(".pdf") === true
+      ? "application/pdf"
+      : "application/octet-stream";
+  return { kind: "data", mediaType, base64: data };
+}
+
+const base64Mark = ";base64,";
+
+/** A `data:` URL in base64 as data; anything else as a URL. */
+function readUrl(url: string): MediaSource {
+  const mark = url.startsWith("data:") ? url.indexOf(base64Mark) : -1;
+  if (mark < 0) return { kind: "url", url };
+  return {
+    kind: "data",
+    mediaType: url.slice(5, mark),
+    base64: url.slice(mark + base64Mark.length),
+  };
+}
+
+function writeUrl(source: MediaSource): string | undefined {
+  if (source.kind === "url") return source.url;
+  return source.kind === "data"
+    ? `data:${source.mediaType}${base64Mark}${source.base64}`
+    : undefined;
+}
+
+/** One part of a message's content; undefined, with a loss at `path`, for what chat has no form for. */
+export function writePart(part: Part, path: string, losses: Loss[]): JsonObject | undefined {
+  const lost = (): undefined => void losses.push({ field: path, reason: "unsupported" });
+  const keep = part.keep?.["openai-chat"] ?? {};
+  const inner = (name: string) => objectOf(keep[name]) ?? {};
+  switch (part.type) {
+    case "text":
+      return { ...keep, type: "text", text: part.text };
+    case "image": {
+      const url = writeUrl(part.source);
+      if (url === undefined) return lost();
+      const image = {
+        ...inner("image_url"),
+        url,
+        ...present({ detail: part.detail }),
+      } as JsonObject;
+      return { ...keep, type: "image_url", image_url: image };
+    }
+    case "audio": {
+      if (part.source.kind !== "data") return lost();
+      const format = part.format ?? formatOf(part.source.mediaType);
+      return {
+        ...keep,
+        type: "input_audio",
+        input_audio: { ...inner("input_audio"), data: part.source.base64, format },
+      };
+    }
+    case "file": {
+      const { source } = part;
+      if (source.kind === "url") return lost();
+      const data =
+        source.kind === "data" ? { file_data: writeUrl(source) ?? "" } : { file_id: source.id };
+      const file = {
+        ...inner("file"),
+        ...data,
+        ...present({ filename: part.filename }),
+      } as JsonObject;
+      return { ...keep, type: "file", file };
+    }
+    case "opaque":
+      return part.keep["openai-chat"] ?? lost();
+    case "refusal":
+    case "reasoning":
+    case "tool-call":
+    case "tool-result":
+      return lost();
+  }
+}
+
+function formatOf(mediaType: string): string {
+  return mediaType === "audio/mpeg" ? "mp3" : mediaType.replace(/^audio\/(?:x-)?/, "");
+}
+
+/** Parts as `content`: one plain text as a string, which every backend understands; undefined if there are none. */
+export function writeContent(
+  parts: readonly Part[],
+  path: string,
+  losses: Loss[],
+): Json | undefined {
+  const [only] = parts;
+  if (parts.length === 1 && only?.type === "text" && only.keep?.["openai-chat"] === undefined)
+    return only.text;
+  const written = parts.flatMap(
+    (part, place) => writePart(part, `${path}[${place}]`, losses) ?? [],
+  );
+  return written.length === 0 ? undefined : written;
+}

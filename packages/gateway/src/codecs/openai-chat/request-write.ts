@@ -1,0 +1,133 @@
+import type { Dialect } from "../../kernel/codec.ts";
+import type { Json, JsonObject } from "../../kernel/json.ts";
+import type { Loss } from "../../kernel/loss.ts";
+import type {
+  CanonicalRequest,
+  GenerationRequest,
+  OutputFormat,
+  Sampling,
+} from "../../kernel/request.ts";
+import { foreignLosses } from "../shared/extra.ts";
+import { arrayOf, objectOf, present, unlessEmpty, without } from "../shared/json.ts";
+import { MessageWriter } from "./message-write.ts";
+import { legacyMarks } from "./request-read.ts";
+import { functionOf, writeFunctionChoice, writeTool, writeToolChoice } from "./tools.ts";
+
+/** Extra fields that are written as part of another one, or are only marks. */
+const woven = new Set(["tools", "functions", "function_call", "response_format", "stream_options"]);
+
+/** Writes a chat completion request in a vendor's dialect. A loss's field is the canonical path. */
+export function writeRequest(
+  request: CanonicalRequest,
+  dialect: Dialect,
+): { readonly body: JsonObject; readonly losses: readonly Loss[] } {
+  if (request.operation !== "generate")
+    throw new TypeError(`A chat request cannot ${request.operation}.`);
+  const own = request.extra?.["openai-chat"] ?? {};
+  const losses: Loss[] = foreignLosses(request.extra, "openai-chat", "");
+  for (const [index, tool] of request.tools.entries()) {
+    losses.push(...foreignLosses(tool.extra, "openai-chat", `tools[${index}].`));
+  }
+  const body = {
+    ...without(own, woven),
+    model: request.model,
+    messages: new MessageWriter(dialect, losses).write(request.messages),
+    ...writeTools(request, losses),
+    ...writeSampling(request.sampling),
+    ...present({
+      [dialect.maxTokensField ?? "max_completion_tokens"]: request.maxOutputTokens,
+      n: request.candidates,
+      reasoning_effort: writeEffort(request.reasoning, losses),
+      response_format: writeOutput(request.output, objectOf(own["response_format"])),
+      user: request.user,
+      stream: request.stream || undefined,
+      stream_options: writeStreamOptions(
+        request.stream && dialect.streamUsage,
+        objectOf(own["stream_options"]),
+      ),
+    }),
+  } as JsonObject;
+  return { body, losses };
+}
+
+function writeTools(request: GenerationRequest, losses: Loss[]): JsonObject {
+  const legacy = legacyMarks(request);
+  const tools = [
+    ...request.tools.map(writeTool),
+    ...arrayOf(request.extra?.["openai-chat"]?.["tools"]),
+  ];
+  const { toolChoice, parallelToolCalls } = request;
+  return present({
+    functions: legacy.tools ? request.tools.map(functionOf) : undefined,
+    tools: legacy.tools || tools.length === 0 ? undefined : tools,
+    function_call: legacy.choice && toolChoice ? writeFunctionChoice(toolChoice) : undefined,
+    tool_choice: legacy.choice || !toolChoice ? undefined : writeToolChoice(toolChoice, losses),
+    parallel_tool_calls: legacy.tools ? undefined : parallelToolCalls,
+  }) as JsonObject;
+}
+
+function writeSampling(sampling: Sampling): JsonObject {
+  return present({
+    temperature: sampling.temperature,
+    top_p: sampling.topP,
+    top_k: sampling.topK,
+    min_p: sampling.minP,
+    frequency_penalty: sampling.frequencyPenalty,
+    presence_penalty: sampling.presencePenalty,
+    seed: sampling.seed,
+    stop: sampling.stop,
+    logprobs: sampling.logprobs,
+    top_logprobs: sampling.topLogprobs,
+  }) as JsonObject;
+}
+
+function writeStreamOptions(
+  askUsage: boolean,
+  rest: JsonObject | undefined,
+): JsonObject | undefined {
+  return unlessEmpty({ ...rest, ...(askUsage && { include_usage: true }) });
+}
+
+/** Most tokens of thinking that each effort stands for; there is no standard. */
+const efforts: readonly (readonly [number, string])[] = [
+  [0, "none"],
+  [1024, "minimal"],
+  [4096, "low"],
+  [8192, "medium"],
+  [Infinity, "high"],
+];
+
+function writeEffort(
+  reasoning: GenerationRequest["reasoning"],
+  losses: Loss[],
+): string | undefined {
+  const budget = reasoning?.budgetTokens;
+  if (budget !== undefined)
+    losses.push({ field: "reasoning.budgetTokens", reason: "approximated" });
+  if (reasoning?.effort !== undefined || budget === undefined) return reasoning?.effort;
+  // A negative budget means "as much as you like" (Gemini).
+  return budget < 0 ? undefined : efforts.find(([most]) => budget <= most)?.[1];
+}
+
+function writeOutput(
+  output: OutputFormat | undefined,
+  rest: JsonObject | undefined,
+): Json | undefined {
+  switch (output?.type) {
+    case undefined:
+      return rest;
+    case "text":
+      return { ...rest, type: "text" };
+    case "json":
+      return { ...rest, type: "json_object" };
+    case "json-schema": {
+      const { name = "answer", description, schema, strict } = output;
+      const inner = {
+        ...objectOf(rest?.["json_schema"]),
+        name,
+        ...present({ description, schema, strict }),
+      };
+      return { ...rest, type: "json_schema", json_schema: inner as JsonObject };
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import type { Codec } from "../../kernel/codec.ts";
+import { AnswerDecoder } from "../shared/openai-decoder.ts";
+import { readError } from "../shared/openai-error-read.ts";
+import { writeError, writeStreamError } from "../shared/openai-error-write.ts";
+import { usageEdits } from "../shared/openai-pass.ts";
+import { eventStream, keepaliveComment } from "../shared/openai-sse.ts";
+import { AnswerTap } from "../shared/openai-tap.ts";
+import { CompletionStreamEncoder, writeAnswer } from "./answer.ts";
+import { readRequest, writeRequest } from "./request.ts";
+import { completionGrammar, lookAtChoice } from "./stream-decode.ts";
+
+/** OpenAI's legacy completions, `POST /v1/completions`. */
+export const openaiCompletions: Codec = {
+  protocol: "openai-completions",
+  operation: "generate",
+  framing: "sse",
+  ingress: {
+    readRequest,
+    streamEncoder: (context) => new CompletionStreamEncoder(context),
+    writeAnswer,
+    writeError,
+    writeStreamError,
+    keepalive: keepaliveComment,
+    streamContentType: eventStream,
+  },
+  egress: {
+    passThrough: usageEdits,
+    writeRequest,
+    streamDecoder: () => new AnswerDecoder(completionGrammar),
+    readAnswer: (body) => new AnswerDecoder(completionGrammar).whole(body),
+    readError,
+    tap: (options) => new AnswerTap(lookAtChoice, options),
+  },
+};

@@ -1,0 +1,163 @@
+import type { DecodedRequest, Dialect } from "../../kernel/codec.ts";
+import type { Json, JsonObject } from "../../kernel/json.ts";
+import type { Loss } from "../../kernel/loss.ts";
+import type { CanonicalRequest, GenerationRequest } from "../../kernel/request.ts";
+import type { Result } from "../../kernel/result.ts";
+import { Complaints } from "../shared/complaints.ts";
+import { foreignLosses } from "../shared/extra.ts";
+import { objectOf, present, unlessEmpty, without } from "../shared/json.ts";
+
+/**
+ * Reads a legacy completion request as one message of the user's. Only what a conversation can say is accepted;
+ * several prompts, token ids, `suffix`, `best_of` and `logprobs` can be served without translation only.
+ */
+export function readRequest(body: JsonObject): Result<DecodedRequest> {
+  const complaints = new Complaints();
+  const request = readBody(body, complaints);
+  const complaint = complaints.first;
+  if (complaint !== undefined) return { ok: false, failure: complaint };
+  return { ok: true, value: { request, losses: [] } };
+}
+
+function readBody(body: JsonObject, complaints: Complaints): GenerationRequest {
+  const { model, prompt, suffix, best_of, logprobs, echo, max_tokens, n, stream, ...afterLimits } =
+    body;
+  const { stream_options, user, temperature, top_p, top_k, min_p, ...afterSampling } = afterLimits;
+  const { frequency_penalty, presence_penalty, seed, stop, ...rest } = afterSampling;
+  const name = complaints.requiredString(model, "model");
+  const text = readPrompt(prompt, complaints);
+  if ((complaints.string(suffix, "suffix") ?? "") !== "") refuse("suffix", complaints);
+  const best = complaints.integer(best_of, "best_of", { least: 0, most: 20 });
+  if (best !== undefined && best > 1) refuse("best_of", complaints);
+  if (complaints.integer(logprobs, "logprobs", { least: 0, most: 5 }) !== undefined)
+    refuse("logprobs", complaints);
+  // Echoing is the encoder's task, which sees the client's body.
+  complaints.boolean(echo, "echo");
+  const options = complaints.object(stream_options, "stream_options");
+  const streamRest = options && unlessEmpty(without(options, new Set(["include_usage"])));
+  const extra = unlessEmpty({ ...rest, ...(streamRest && { stream_options: streamRest }) });
+  return {
+    operation: "generate",
+    model: name ?? "",
+    messages: [{ role: "user", parts: [{ type: "text", text }] }],
+    tools: [],
+    sampling: present({
+      temperature: complaints.number(temperature, "temperature"),
+      topP: complaints.number(top_p, "top_p"),
+      topK: complaints.number(top_k, "top_k"),
+      minP: complaints.number(min_p, "min_p"),
+      frequencyPenalty: complaints.number(frequency_penalty, "frequency_penalty"),
+      presencePenalty: complaints.number(presence_penalty, "presence_penalty"),
+      seed: complaints.integer(seed, "seed"),
+      stop: complaints.strings(stop, "stop"),
+    }),
+    stream: complaints.boolean(stream, "stream") ?? false,
+    ...present({
+      maxOutputTokens: complaints.integer(max_tokens, "max_tokens", { least: 0 }),
+      candidates: complaints.integer(n, "n", { least: 1, most: 128 }),
+      user: complaints.string(user, "user"),
+      extra: extra && { "openai-completions": extra },
+    }),
+  };
+}
+
+/** The prompt's text. The protocol's default prompt is its end-of-text mark, which no chat backend understands. */
+function readPrompt(prompt: Json | undefined, complaints: Complaints): string {
+  if (prompt === undefined || prompt === null) return complaints.missing("prompt") ?? "";
+  if (typeof prompt === "string") return prompt;
+  if (!Array.isArray(prompt))
+    return complaints.wrongType("prompt", "one of a string or array", prompt) ?? "";
+  const list = prompt as readonly Json[];
+  const [first] = list;
+  if (list.length === 0) return complaints.add("Invalid 'prompt': empty array.", "prompt") ?? "";
+  if (list.length === 1 && typeof first === "string") return first;
+  const what =
+    typeof first === "string" ? "Several prompts in one request" : "Prompts of token ids";
+  complaints.add(
+    `${what} cannot be translated for this model's backend. Send one prompt as a string.`,
+    "prompt",
+  );
+  return "";
+}
+
+function refuse(field: string, complaints: Complaints): void {
+  complaints.add(
+    `Unsupported parameter: '${field}' cannot be translated for this model's backend.`,
+    field,
+  );
+}
+
+/** Extra fields that are written as part of another one. */
+const woven = new Set(["stream_options"]);
+
+/**
+ * Writes a legacy completion request. One message of text is its prompt; a longer conversation is told as plain
+ * text, one message after the other, and reported, for this protocol has no roles.
+ */
+export function writeRequest(
+  request: CanonicalRequest,
+  dialect: Dialect,
+): { readonly body: JsonObject; readonly losses: readonly Loss[] } {
+  if (request.operation !== "generate")
+    throw new TypeError(`A completion request cannot ${request.operation}.`);
+  const own = request.extra?.["openai-completions"] ?? {};
+  const losses: Loss[] = foreignLosses(request.extra, "openai-completions", "");
+  const { sampling } = request;
+  const askUsage = request.stream && dialect.streamUsage;
+  const body = {
+    ...without(own, woven),
+    model: request.model,
+    prompt: writePrompt(request, losses),
+    ...present({
+      max_tokens: request.maxOutputTokens,
+      temperature: sampling.temperature,
+      top_p: sampling.topP,
+      top_k: sampling.topK,
+      min_p: sampling.minP,
+      frequency_penalty: sampling.frequencyPenalty,
+      presence_penalty: sampling.presencePenalty,
+      seed: sampling.seed,
+      stop: sampling.stop,
+      n: request.candidates,
+      user: request.user,
+      stream: request.stream || undefined,
+      stream_options: unlessEmpty({
+        ...objectOf(own["stream_options"]),
+        ...(askUsage && { include_usage: true }),
+      }),
+    }),
+  } as JsonObject;
+  return { body, losses: [...losses, ...unsaid(request)] };
+}
+
+function writePrompt(request: GenerationRequest, losses: Loss[]): string {
+  const [only] = request.messages;
+  if (request.messages.length !== 1 || only?.role !== "user")
+    losses.push({ field: "messages", reason: "approximated" });
+  return request.messages
+    .map((message, index) =>
+      message.parts
+        .map((part, place) => {
+          if (part.type === "text") return part.text;
+          losses.push({ field: `messages[${index}].content[${place}]`, reason: "unsupported" });
+          return "";
+        })
+        .join(""),
+    )
+    .join("\n\n");
+}
+
+/** What a conversation can say and a completion cannot. */
+function unsaid(request: GenerationRequest): readonly Loss[] {
+  const fields = {
+    tools: request.tools.length > 0,
+    tool_choice: request.toolChoice !== undefined,
+    parallel_tool_calls: request.parallelToolCalls !== undefined,
+    reasoning_effort: request.reasoning !== undefined,
+    response_format: request.output !== undefined && request.output.type !== "text",
+    logprobs: request.sampling.logprobs === true,
+  };
+  return Object.entries(fields).flatMap(([field, given]) =>
+    given ? [{ field, reason: "unsupported" as const }] : [],
+  );
+}

@@ -1,0 +1,36 @@
+import type { Codec } from "../../kernel/codec.ts";
+import { readError } from "../shared/openai-error-read.ts";
+import { writeError, writeStreamError } from "../shared/openai-error-write.ts";
+import { eventStream, keepaliveComment } from "../shared/openai-sse.ts";
+import {
+  EmbeddingStreamDecoder,
+  EmbeddingStreamEncoder,
+  EmbeddingTap,
+  readAnswer,
+  writeAnswer,
+} from "./answer.ts";
+import { readRequest, writeRequest } from "./request.ts";
+
+/** OpenAI embeddings, `POST /v1/embeddings`. */
+export const openaiEmbeddings: Codec = {
+  protocol: "openai-embeddings",
+  operation: "embed",
+  framing: "sse",
+  ingress: {
+    readRequest,
+    streamEncoder: (context) => new EmbeddingStreamEncoder(context),
+    writeAnswer,
+    writeError,
+    writeStreamError,
+    keepalive: keepaliveComment,
+    streamContentType: eventStream,
+  },
+  egress: {
+    passThrough: () => ({ edits: [], tap: { dropUsageEvent: false } }),
+    writeRequest,
+    streamDecoder: () => new EmbeddingStreamDecoder(),
+    readAnswer,
+    readError,
+    tap: () => new EmbeddingTap(),
+  },
+};

@@ -1,0 +1,107 @@
+import type { Json, JsonObject } from "../../kernel/json.ts";
+import type { Loss } from "../../kernel/loss.ts";
+import type { Protocol } from "../../kernel/protocol.ts";
+import type { Extra } from "../../kernel/request.ts";
+import { arrayOf, objectOf, unlessEmpty } from "./json.ts";
+
+/**
+ * Where in an OpenAI answer the fields of an event's `extra` belong: beside `id` and `model`, in the choice,
+ * in the message or delta, or in `usage`.
+ */
+export interface VendorFields {
+  readonly answer?: JsonObject;
+  readonly choice?: JsonObject;
+  readonly message?: JsonObject;
+  readonly usage?: JsonObject;
+}
+
+/** Wraps fields as `extra` of one protocol; undefined if all places are empty. */
+export function vendorExtra(protocol: Protocol, fields: VendorFields): Extra | undefined {
+  const entries: { [name: string]: Json } = {};
+  for (const place of ["answer", "choice", "message", "usage"] as const) {
+    const value = fields[place] && unlessEmpty(fields[place]);
+    if (value !== undefined) entries[place] = value;
+  }
+  return unlessEmpty(entries) && { [protocol]: entries };
+}
+
+/** The fields of one place in an event's `extra`; empty where there are none. */
+export function vendorFields(
+  extra: Extra | undefined,
+  protocol: Protocol,
+  place: keyof VendorFields,
+): JsonObject {
+  return objectOf(extra?.[protocol]?.[place]) ?? {};
+}
+
+/** A loss for each entry that belongs to another protocol than the one being written. */
+export function foreignLosses(
+  extra: Extra | undefined,
+  protocol: Protocol,
+  prefix: string,
+): Loss[] {
+  if (extra === undefined) return [];
+  return Object.entries(extra)
+    .filter(([name]) => name !== protocol)
+    .flatMap(([, fields]) => Object.keys(fields ?? {}))
+    .map((field) => ({ field: prefix + field, reason: "unsupported" as const }));
+}
+
+/** The objects as one, where a later entry replaces an earlier one. */
+export function mergeAll(objects: readonly JsonObject[]): JsonObject {
+  return Object.fromEntries(objects.flatMap((each) => Object.entries(each)));
+}
+
+/**
+ * Adds the fields of a later piece of a message to those of the earlier ones: lists are joined, objects are
+ * merged, anything else is replaced. `joined` names the texts that grow by pieces, such as an audio's `data`.
+ */
+export function mergeFields(
+  earlier: JsonObject,
+  later: JsonObject,
+  joined: ReadonlySet<string>,
+): JsonObject {
+  const merged = new Map<string, Json>(Object.entries(earlier));
+  for (const [name, value] of Object.entries(later))
+    merged.set(name, mergeValue(merged.get(name), value, name, joined));
+  return Object.fromEntries(merged);
+}
+
+function mergeValue(
+  before: Json | undefined,
+  value: Json,
+  name: string,
+  joined: ReadonlySet<string>,
+): Json {
+  if (Array.isArray(before) && Array.isArray(value)) return [...arrayOf(before), ...arrayOf(value)];
+  const [left, right] = [objectOf(before), objectOf(value)];
+  if (left !== undefined && right !== undefined) return mergeFields(left, right, joined);
+  if (typeof before === "string" && typeof value === "string" && joined.has(name))
+    return before + value;
+  return value;
+}
+
+/** Names the fields that a stream repeats or changes, so that each value is told once. */
+export class ChangedFields {
+  readonly #known: ReadonlySet<string>;
+  readonly #seen = new Map<string, string>();
+
+  /** `known` are the fields with a meaning of their own. */
+  constructor(known: ReadonlySet<string>) {
+    this.#known = known;
+  }
+
+  /** The unknown fields whose value is neither null nor what it was before; undefined if there are none. */
+  of(value: JsonObject): JsonObject | undefined {
+    let fields: [string, Json][] | undefined;
+    for (const name of Object.keys(value)) {
+      const field = value[name];
+      if (field === undefined || field === null || this.#known.has(name)) continue;
+      const text = JSON.stringify(field);
+      if (text === "{}" || text === "[]" || this.#seen.get(name) === text) continue;
+      this.#seen.set(name, text);
+      (fields ??= []).push([name, field]);
+    }
+    return fields && Object.fromEntries(fields);
+  }
+}

@@ -1,0 +1,239 @@
+import type { WireEvent } from "../../kernel/codec.ts";
+import type { AnswerEvent } from "../../kernel/event.ts";
+import type { Failure } from "../../kernel/failure.ts";
+import { failure } from "../../kernel/failure.ts";
+import type { Json, JsonObject } from "../../kernel/json.ts";
+import type { Machine } from "../../kernel/machine.ts";
+import type { Protocol } from "../../kernel/protocol.ts";
+import { ChangedFields, vendorExtra } from "./extra.ts";
+import { arrayOf, countOf, objectOf, parseObject, present, textOf } from "./json.ts";
+import { errorInside, readError } from "./openai-error-read.ts";
+import { readFinish } from "./openai-finish.ts";
+import { findUsage, readUsage, usageRemainder } from "./openai-usage.ts";
+
+/** What the reader of one candidate may say and know. */
+export interface CandidateContext {
+  readonly candidate: number;
+  /** The backend's id of the answer; empty if it has none. */
+  readonly answerId: string;
+  readonly emit: (event: AnswerEvent) => void;
+}
+
+/** Reads the content of one candidate. Chat and legacy completions differ in nothing else. */
+export interface CandidateReader {
+  /** Reads one choice of a chunk, or of a whole answer. */
+  read(choice: JsonObject): void;
+  /** Ends every part that is open. */
+  close(): void;
+  /** At least one tool call was started. */
+  readonly hasCalls: boolean;
+}
+
+export interface AnswerGrammar {
+  readonly protocol: Protocol;
+  reader(context: CandidateContext): CandidateReader;
+}
+
+interface Candidate {
+  readonly reader: CandidateReader;
+  readonly fields: ChangedFields;
+  finished: boolean;
+  /** The latest choice had a finish reason of "": an end for some backends, but only `[DONE]` tells. */
+  emptyFinish: boolean;
+}
+
+const answerFields = new Set([
+  "id",
+  "object",
+  "created",
+  "model",
+  "choices",
+  "usage",
+  "error",
+  "obfuscation",
+]);
+const choiceFields = new Set([
+  "index",
+  "delta",
+  "message",
+  "text",
+  "finish_reason",
+  "logprobs",
+  "usage",
+  "error",
+]);
+
+export const noFinish = "The provider's answer ended before it was complete.";
+export const notJson = "The provider sent an event that is not a JSON object.";
+const noChoices = "The provider's answer has no choices.";
+
+/** The number of a choice: its `index`, or its place in the list where the backend left that out. */
+export function choiceIndex(choice: JsonObject, place: number): number {
+  return countOf(choice["index"]) ?? place;
+}
+
+/**
+ * Decodes OpenAI-like chunks, liberally. A finish reason for every candidate that was seen is success, with or
+ * without `[DONE]`; anything else that ends the stream is a failure.
+ */
+export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
+  readonly #grammar: AnswerGrammar;
+  readonly #candidates = new Map<number, Candidate>();
+  readonly #fields = new ChangedFields(answerFields);
+  #waiting: JsonObject = {};
+  #usage = "";
+  #answerId = "";
+  #started = false;
+  #over = false;
+  #out: AnswerEvent[] = [];
+
+  constructor(grammar: AnswerGrammar) {
+    this.#grammar = grammar;
+  }
+
+  push(event: WireEvent): readonly AnswerEvent[] {
+    if (this.#over || event.data === "") return [];
+    if (event.data === "[DONE]") {
+      this.#conclude(true);
+      return this.#take();
+    }
+    const chunk = parseObject(event.data);
+    if (chunk === undefined) this.#fail(failure("broken-stream", notJson));
+    else if (event.event === "error") this.#fail(readError(0, chunk));
+    else this.#chunk(chunk);
+    return this.#take();
+  }
+
+  end(): readonly AnswerEvent[] {
+    if (!this.#over) this.#conclude(false);
+    return this.#take();
+  }
+
+  /** The events of an unstreamed answer. */
+  whole(body: JsonObject): readonly AnswerEvent[] {
+    this.#chunk(body);
+    if (!this.#over && this.#candidates.size === 0) this.#fail(failure("bad-response", noChoices));
+    if (!this.#over) this.#conclude(true);
+    return this.#take();
+  }
+
+  #take(): readonly AnswerEvent[] {
+    const out = this.#out;
+    this.#out = [];
+    return out;
+  }
+
+  #fail(reason: Failure): void {
+    this.#over = true;
+    this.#out.push({ type: "failure", failure: reason });
+  }
+
+  #conclude(marked: boolean): void {
+    for (const [index, candidate] of this.#candidates) {
+      if (marked && !candidate.finished && candidate.emptyFinish)
+        this.#finish(index, candidate, "");
+    }
+    const complete =
+      this.#candidates.size > 0 && [...this.#candidates.values()].every((each) => each.finished);
+    if (!complete) this.#fail(failure("broken-stream", noFinish));
+    this.#over = true;
+  }
+
+  #chunk(chunk: JsonObject): void {
+    const problem = errorInside(chunk);
+    if (problem !== undefined) return this.#fail(problem);
+    const choices = arrayOf(chunk["choices"]);
+    const usage = findUsage(chunk);
+    const fields = this.#fields.of(chunk);
+    if (fields !== undefined) this.#waiting = { ...this.#waiting, ...fields };
+    if (choices.length > 0 || usage !== undefined) this.#tell(chunk);
+    for (const [place, item] of choices.entries()) {
+      const choice = objectOf(item);
+      if (choice !== undefined) this.#choice(choiceIndex(choice, place), choice);
+    }
+    if (usage !== undefined) this.#count(usage);
+  }
+
+  /** Starts the answer, or tells what fields beside `id` and `model` have come since. */
+  #tell(chunk: JsonObject): void {
+    const extra = vendorExtra(this.#grammar.protocol, { answer: this.#waiting });
+    this.#waiting = {};
+    if (!this.#started) {
+      this.#started = true;
+      this.#answerId = textOf(chunk["id"]) ?? "";
+      const created = countOf(chunk["created"]);
+      this.#out.push({
+        type: "start",
+        // Azure's first chunk has an empty id and model and 0 as its time.
+        ...present({
+          id: textOf(chunk["id"]),
+          model: textOf(chunk["model"]),
+          created: created || undefined,
+          extra,
+        }),
+      });
+    } else if (extra !== undefined) {
+      this.#out.push({ type: "extra", candidate: 0, extra });
+    }
+  }
+
+  #choice(index: number, choice: JsonObject): void {
+    const candidate = this.#candidates.get(index) ?? this.#addCandidate(index);
+    if (candidate.finished) return;
+    candidate.reader.read(choice);
+    const fields = candidate.fields.of(choice);
+    const extra = fields && vendorExtra(this.#grammar.protocol, { choice: fields });
+    if (extra !== undefined) this.#out.push({ type: "extra", candidate: index, extra });
+    const raw = choice["finish_reason"];
+    candidate.emptyFinish = raw === "";
+    if (textOf(raw) !== undefined) this.#finish(index, candidate, raw as string);
+  }
+
+  #addCandidate(index: number): Candidate {
+    const emit = (event: AnswerEvent) => void this.#out.push(event);
+    const reader = this.#grammar.reader({ candidate: index, answerId: this.#answerId, emit });
+    const candidate = {
+      reader,
+      fields: new ChangedFields(choiceFields),
+      finished: false,
+      emptyFinish: false,
+    };
+    this.#candidates.set(index, candidate);
+    return candidate;
+  }
+
+  #finish(index: number, candidate: Candidate, raw: string): void {
+    candidate.finished = true;
+    candidate.reader.close();
+    this.#out.push({
+      type: "finish",
+      candidate: index,
+      reason: readFinish(raw, candidate.reader.hasCalls),
+    });
+  }
+
+  #count(usage: JsonObject): void {
+    const text = JSON.stringify(usage);
+    if (text === this.#usage) return;
+    this.#usage = text;
+    const extra = vendorExtra(this.#grammar.protocol, { usage: usageRemainder(usage) });
+    this.#out.push({ type: "usage", usage: readUsage(usage), ...present({ extra }) });
+  }
+}
+
+/** Joins the log probabilities that came in pieces: lists are joined, anything else is replaced. */
+export function joinLogprobs(pieces: readonly Json[]): JsonObject | undefined {
+  const joined = new Map<string, Json>();
+  for (const piece of pieces) {
+    for (const [name, value] of Object.entries(objectOf(piece) ?? {})) {
+      const before = joined.get(name);
+      joined.set(
+        name,
+        Array.isArray(before) && Array.isArray(value)
+          ? [...arrayOf(before), ...arrayOf(value)]
+          : value,
+      );
+    }
+  }
+  return joined.size === 0 ? undefined : Object.fromEntries(joined);
+}

@@ -1,0 +1,72 @@
+import type { ModelFacts, VirtualModel } from "../routing/types.ts";
+import type { Document, DocumentEndpoint, DocumentModel } from "./schema.ts";
+import type { CredentialSettings, EndpointSettings } from "./types.ts";
+
+/** An endpoint of the document; `reference` gives the reference behind a credential's key, by its position. */
+export function buildEndpoint(
+  endpoint: DocumentEndpoint,
+  reference: (credential: number) => string | undefined,
+): EndpointSettings {
+  const credentials = endpoint.credentials.map(({ apiKey }, index): CredentialSettings => {
+    const written = reference(index);
+    if (apiKey === undefined) return {};
+    return written === undefined ? { apiKey } : { apiKey, reference: written };
+  });
+  return {
+    name: endpoint.name,
+    type: endpoint.type,
+    ...(endpoint.url === undefined ? {} : { url: endpoint.url }),
+    enabled: endpoint.enabled,
+    priority: endpoint.priority,
+    credentials: credentials.length === 0 ? [{}] : credentials,
+    headers: endpoint.headers,
+    timeouts: defined(endpoint.timeouts),
+    models: endpoint.models.map((model) => ({ id: model.id, facts: buildFacts(model) })),
+    options: endpoint.options,
+    detected: false,
+  };
+}
+
+export function buildModel(model: DocumentModel): VirtualModel {
+  return {
+    name: model.name,
+    aliases: model.aliases,
+    enabled: model.enabled,
+    strategy: model.strategy,
+    targets: model.targets.map(defined),
+    attempts: model.failover.attempts,
+    relay: model.relay,
+    echo: model.echo,
+    facts: buildFacts(model),
+    defaults: model.defaults,
+  };
+}
+
+type DocumentFacts = DocumentModel & Partial<Document["endpoints"][number]["models"][number]>;
+
+function buildFacts(from: Partial<DocumentFacts>): ModelFacts {
+  const { contextWindow, maxOutputTokens, inputModalities, outputModalities, tools, reasoning, embeddings } = from;
+  const { displayName, ownedBy, created, price } = from;
+  return defined({
+    contextWindow,
+    maxOutputTokens,
+    inputModalities,
+    outputModalities,
+    tools,
+    reasoning,
+    embeddings,
+    displayName,
+    ownedBy,
+    created,
+    price: price === undefined ? undefined : defined(price),
+  });
+}
+
+type Defined<Entries> = { [Name in keyof Entries as undefined extends Entries[Name] ? never : Name]: Entries[Name] } & {
+  [Name in keyof Entries as undefined extends Entries[Name] ? Name : never]?: Exclude<Entries[Name], undefined>;
+};
+
+/** Leaves out what is undefined: absent is unknown. */
+function defined<Entries extends object>(entries: Entries): Defined<Entries> {
+  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined)) as Defined<Entries>;
+}

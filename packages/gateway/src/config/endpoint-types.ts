@@ -1,0 +1,23 @@
+/** The types that the committed JSON Schema names. The gateway itself takes them from its registered backends. */
+export const endpointTypes = [
+  "openai",
+  "openai-compatible",
+  "openwebui",
+  "vllm",
+  "together",
+  "deepinfra",
+  "cerebras",
+  "chutes",
+  "openrouter",
+  "groq",
+  "mistral",
+  "deepseek",
+  "xai",
+  "fireworks",
+  "moonshot",
+  "nvidia",
+  "lmstudio",
+  "llamacpp",
+  "sglang",
+  "simulator",
+] as const;

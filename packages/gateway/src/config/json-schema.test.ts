@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { endpointTypes } from "./endpoint-types.ts";
+import { jsonSchema, jsonSchemaText } from "./json-schema.ts";
+
+test("the committed JSON Schema is current; otherwise run `node src/config/write-schema.ts`", () => {
+  const file = new URL("../../schema/patchbay.schema.json", import.meta.url);
+  assert.equal(readFileSync(file, "utf8"), jsonSchemaText(endpointTypes));
+});
+
+test("the JSON Schema knows the endpoint types, refuses unknown keys, and states defaults as one writes them", () => {
+  const text = JSON.stringify(jsonSchema(["first", "second"]));
+  assert.match(text, /"enum":\["first","second"\]/);
+  assert.match(text, /"default":"10m"/);
+  assert.match(text, /"default":"50MB"/);
+  const objects = text.match(/"properties":/g)?.length ?? 0;
+  assert.equal(text.match(/"additionalProperties":false/g)?.length, objects);
+});
+
+test("every setting of the JSON Schema is described", () => {
+  const silent: string[] = [];
+  const visit = (value: unknown, path: string): void => {
+    if (typeof value !== "object" || value === null) return;
+    const entries = value as { readonly [keyword: string]: unknown };
+    if (entries.type !== "object" && entries.type !== "array" && "type" in entries && path.includes("properties")) {
+      if (!("description" in entries) && !path.includes("anyOf")) silent.push(path);
+    }
+    for (const [keyword, inner] of Object.entries(entries)) visit(inner, `${path}/${keyword}`);
+  };
+  visit(jsonSchema(endpointTypes), "");
+  assert.deepEqual(silent, []);
+});
+
+test("a model of an endpoint may be a text in the JSON Schema too", () => {
+  assert.match(JSON.stringify(jsonSchema(["x"])), /"items":\{"anyOf":\[\{"type":"string","minLength":1\},\{"type":"object"/);
+});

@@ -1,0 +1,126 @@
+import * as z from "zod";
+import { headers, apiKey, baseUrl, host, origins } from "./fields-network.ts";
+import { endpointName, endpointType, freeObject, modelPattern, toolsFact } from "./fields-model.ts";
+import { logLevel, state, store } from "./fields-storage.ts";
+import { amount, choice, duration, flag, size, text, whole } from "./fields.ts";
+import { list, section } from "./leaf.ts";
+import { laterStrategies } from "./unavailable.ts";
+
+const server = section({
+  host: host("Address to listen on.").prefault("127.0.0.1"),
+  port: whole(0, 65_535, "Port to listen on; 0 picks a free one.").prefault(4141),
+  hosts: list(host("A host name.")).describe("Host names, besides loopback's, that requests may bear while bound to loopback."),
+  cors: section({
+    origins: origins('Origins whose pages may call the gateway; ["*"] allows all.').prefault([]),
+  }),
+  limits: section({
+    body: size("Largest request body.").prefault("50MB"),
+    concurrent: whole(1, 1_000_000, "Most exchanges at a time.").prefault(1000),
+    connections: whole(1, 1_000_000, "Most connections at a time.").prefault(4000),
+    depth: whole(1, 512, "Deepest nesting of a request body.").prefault(64),
+    answer: size("Largest unstreamed answer, and largest event of a stream.").prefault("64MB"),
+  }),
+  timeouts: section({
+    connect: duration("Until the connection to the upstream stands.").prefault("5s"),
+    firstToken: duration("Until the first meaningful event of a streamed answer.").prefault("60s"),
+    firstByte: duration("Until the first byte of an unstreamed answer, which comes when it is complete.").prefault("5m"),
+    idle: duration("Between two bytes of an answer.").prefault("60s"),
+    total: duration("A whole exchange with all its attempts.").prefault("10m"),
+    header: duration("Until a request's head has come.").prefault("15s"),
+    request: duration("Until a whole request has come.").prefault("60s"),
+    stall: duration("How long a client may leave its answer unread.").prefault("30s"),
+    drain: duration("How long streams may go on after SIGTERM.", 0).prefault("10m"),
+  }),
+  keepalive: duration("Silence after which a comment is sent into a stream.", 1000).prefault("15s"),
+});
+
+const price = z.strictObject({
+  input: amount("US dollars per million input tokens.").optional(),
+  output: amount("US dollars per million output tokens.").optional(),
+  cacheRead: amount("US dollars per million tokens read from the upstream's cache.").optional(),
+  cacheWrite: amount("US dollars per million tokens written to the upstream's cache.").optional(),
+});
+
+const facts = {
+  contextWindow: whole(1, 1_000_000_000, "Most tokens of input and output together.").optional(),
+  maxOutputTokens: whole(1, 1_000_000_000, "Most tokens of output.").optional(),
+  inputModalities: z.array(text("Such as text, image or audio.", 32)).optional(),
+  outputModalities: z.array(text("Such as text, image or audio.", 32)).optional(),
+  tools: toolsFact("Whether the model can call tools.").optional(),
+  embeddings: flag("Whether the model makes embeddings.").optional(),
+  displayName: text("A name for people.").optional(),
+  ownedBy: text("Who made the model.").optional(),
+  created: whole(0, 100_000_000_000, "When the model was made, in seconds since 1970.").optional(),
+  price: price.optional(),
+} as const;
+
+const endpointModel = z.preprocess(
+  (value) => (typeof value === "string" ? { id: value } : value),
+  z.strictObject({
+    id: text("The upstream's name for the model."),
+    ...facts,
+    reasoning: flag("Whether the model reasons before it answers.").optional(),
+  }),
+);
+
+const endpoint = (types: readonly string[]) =>
+  z.strictObject({
+    name: endpointName("Its name, which comes before the slash in `endpoint/model`."),
+    type: endpointType(types, "What kind of upstream it is."),
+    url: baseUrl("Its base URL; optional where the type knows it.").optional(),
+    credentials: list(
+      z.strictObject({ apiKey: apiKey("A reference such as ${NAME} or file:PATH.").optional() }),
+    ).describe("One or more API keys; none for an upstream that needs none."),
+    headers: headers("Extra request headers.").prefault({}),
+    priority: whole(-1000, 1000, "Greater goes first where several endpoints offer the same model.").prefault(0),
+    enabled: flag("False takes it out of service.").prefault(true),
+    timeouts: section({
+      connect: duration("Until the connection stands.").optional(),
+      firstToken: duration("Until the first meaningful event of a streamed answer.").optional(),
+      firstByte: duration("Until the first byte of an unstreamed answer.").optional(),
+      idle: duration("Between two bytes of an answer.").optional(),
+      total: duration("A whole exchange.").optional(),
+    }).describe("Where they differ from the server's."),
+    models: list(endpointModel).describe("Models it has, for an upstream without a list."),
+    options: freeObject("Options that only its type knows.").prefault({}),
+  });
+
+const model = z.strictObject({
+  name: modelPattern("What clients ask for; may hold one `*`."),
+  aliases: list(modelPattern("Another name for it.")),
+  enabled: flag("False takes it out of service.").prefault(true),
+  strategy: choice(["backup"], "How targets are chosen: `backup` takes them in order.", laterStrategies).prefault("backup"),
+  targets: z
+    .array(
+      z.strictObject({
+        endpoint: text("The name of an endpoint.", 64),
+        model: modelPattern("The upstream's name for the model; `*` takes what the name's `*` matched."),
+        weight: amount("Its share, for strategies that share.").optional(),
+      }),
+    )
+    .min(1),
+  failover: section({ attempts: whole(1, 20, "Most attempts for one request.").prefault(3) }),
+  relay: choice(["auto", "always", "never"], "`never` translates same-protocol traffic too, `always` passes it unread.").prefault("auto"),
+  echo: choice(["upstream", "requested"], "Which model name an answer bears.").prefault("upstream"),
+  defaults: freeObject("Request fields that are set where the client leaves them out.", ["model", "stream"]).prefault({}),
+  ...facts,
+});
+
+/** The document, of which every key is optional. `endpointTypes` are the words that `type:` may hold. */
+export const documentSchema = (endpointTypes: readonly string[]) =>
+  z.strictObject({
+    server,
+    store: store("Where keys and the ledger live: sqlite (a file in the data directory), :memory: or a file name.").prefault("sqlite"),
+    state: state("Where shared counters live.").prefault("memory"),
+    access: section({
+      open: choice(["loopback", "never", "always"], "Who may come without a key.").prefault("loopback"),
+    }),
+    log: section({ level: logLevel("How much is logged.").prefault("info") }),
+    detect: flag("Whether endpoints are found in the environment and on this machine.").prefault(true),
+    endpoints: list(endpoint(endpointTypes)),
+    models: list(model),
+  });
+
+export type Document = z.infer<ReturnType<typeof documentSchema>>;
+export type DocumentEndpoint = Document["endpoints"][number];
+export type DocumentModel = Document["models"][number];

@@ -1,0 +1,280 @@
+import { failure, failures } from "../kernel/failure.ts";
+import type { Failure } from "../kernel/failure.ts";
+import { headerText } from "../wire/headers.ts";
+import { EventAttempt, WireAttempt } from "./attempt.ts";
+import type { Attempt, AttemptOwner, AttemptParts } from "./attempt.ts";
+import { errorAnswer, summarize } from "./error-answer.ts";
+import { prepare } from "./prepare.ts";
+import type { Sight } from "./sight.ts";
+import type { Ticking } from "./ticker.ts";
+import type { AttemptReport, ExchangeInput, RelayContext } from "./types.ts";
+
+/**
+ * One client request, from its plan to its last byte.
+ *
+ * Life of an exchange:
+ *  1. server: match the surface, read the body within limits, scan its top level for `model` and `stream`.
+ *  2. auth: who is asking, and may it use this model.
+ *  3. routing: the plan, with reasons.
+ *  4. here, for each attempt: prepare the request for the target (splice or translate), send it, wait for the first
+ *     meaningful event. A failure before that goes to the next attempt; the head goes out only then, or when the
+ *     client has waited in silence for one keepalive interval.
+ *  5. stream through (relay, tap or translate) with backpressure and keepalives; abort the upstream when the client
+ *     leaves or stops reading.
+ *  6. settle exactly once, before the last bytes go out: ledger, metrics, log. Whatever happened.
+ */
+export class Exchange implements AttemptOwner, Ticking {
+  readonly #input: ExchangeInput;
+  readonly #context: RelayContext;
+  readonly #failures: Failure[] = [];
+  /** Index of the plan's attempt that is under way. */
+  #index = 0;
+  #tries = 0;
+  #retriedSame = false;
+  #attempt: Attempt | undefined;
+  #sight: Sight | undefined;
+  #waiting: NodeJS.Timeout | undefined;
+  /** The head has been sent. */
+  #opened = false;
+  /** Content has been sent: from here on nobody else can answer. */
+  #committed = false;
+  #settled = false;
+  #lastWriteAt: number;
+  #stalledAt: number | undefined;
+  #firstAt: number | undefined;
+  #bytesOut = 0;
+
+  constructor(input: ExchangeInput, context: RelayContext) {
+    this.#input = input;
+    this.#context = context;
+    this.#lastWriteAt = input.startedAt;
+    input.client.onGone = () => this.#clientGone();
+    input.client.onDrained = () => this.#drained();
+  }
+
+  start(): void {
+    this.#context.ticker.watch(this);
+    this.#begin();
+  }
+
+  deliver(bytes: Buffer): void {
+    this.#firstAt ??= this.#attempt?.firstAt;
+    this.#open(200);
+    this.#committed = true;
+    this.#write(bytes);
+  }
+
+  finished(bytes: Buffer): void {
+    const attempt = this.#attempt;
+    this.#firstAt ??= attempt?.firstAt;
+    if (attempt !== undefined) this.#reportAttempt(attempt);
+    this.#settle(200, bytes.length);
+    this.#open(200, this.#input.body.stream ? undefined : bytes.length);
+    this.#input.client.end(bytes);
+  }
+
+  failed(why: Failure): void {
+    const attempt = this.#attempt;
+    if (attempt === undefined) return;
+    if (why.kind === "rate-limited" || (why.kind === "overloaded" && why.retryAfter !== undefined)) {
+      this.#context.cooldowns.start(attempt.planned.endpoint, attempt.planned.model, why.retryAfter ?? 0);
+    }
+    this.#failures.push(why);
+    const { retry } = failures[why.kind];
+    if (this.#committed || retry === "never") {
+      this.#reportAttempt(attempt, why);
+      return this.#refuse(why);
+    }
+    if (retry === "same" && !this.#retriedSame) {
+      this.#retriedSame = true;
+      this.#reportAttempt(attempt, why, attempt.planned.endpoint);
+      return this.#begin();
+    }
+    const next = this.#input.plan.attempts[this.#index + 1];
+    this.#reportAttempt(attempt, why, next?.endpoint);
+    this.#index++;
+    this.#retriedSame = false;
+    this.#begin();
+  }
+
+  tick(now: number): void {
+    const { settings, startedAt, client, codec, body } = this.#input;
+    if (now - startedAt > settings.total) {
+      this.#stop();
+      return this.#refuse(failure("timeout-total", `The request was not answered within ${settings.total} ms.`));
+    }
+    if (this.#stalledAt !== undefined && now - this.#stalledAt > settings.stall) {
+      this.#stop();
+      this.#settle(499, 0, failure("cancelled", `The client read nothing for ${settings.stall} ms.`));
+      return client.destroy();
+    }
+    this.#attempt?.tick(now);
+    if (
+      !this.#settled &&
+      body.stream &&
+      settings.keepalive > 0 &&
+      now - this.#lastWriteAt >= settings.keepalive &&
+      this.#stalledAt === undefined
+    ) {
+      this.#open(200);
+      this.#write(Buffer.from(codec.ingress.keepalive));
+    }
+  }
+
+  /** Ends an exchange that is under way, such as at the end of the grace time when the gateway stops. */
+  abandon(why: Failure): void {
+    if (this.#settled) return;
+    this.#stop();
+    this.#refuse(why);
+  }
+
+  /** Begins the attempt at `#index`, waiting for its target where the plan says so and the wait is short. */
+  #begin(): void {
+    const planned = this.#input.plan.attempts[this.#index];
+    if (planned === undefined) return this.#giveUp();
+    const wait = this.#context.cooldowns.cooldown(planned.endpoint, planned.model);
+    if (wait === 0) return this.#try();
+    if (wait > this.#input.settings.wait) {
+      this.#failures.push(coolingDown(planned.endpoint, wait));
+      this.#index++;
+      return this.#begin();
+    }
+    this.#waiting = setTimeout(() => this.#try(), wait);
+  }
+
+  #try(): void {
+    this.#waiting = undefined;
+    const planned = this.#input.plan.attempts[this.#index];
+    const endpoint = planned === undefined ? undefined : this.#input.endpoints.get(planned.endpoint);
+    if (planned === undefined || endpoint === undefined) return this.#giveUp();
+    this.#tries++;
+    const prepared = prepare(this.#input, { planned, endpoint }, this.#context);
+    if (!prepared.ok) {
+      this.#failures.push(prepared.failure);
+      return this.#refuse(prepared.failure);
+    }
+    this.#sight = prepared.value.sight;
+    const parts: AttemptParts = { planned, endpoint, input: this.#input, context: this.#context, owner: this };
+    this.#attempt =
+      prepared.value.kind === "wire" ? new WireAttempt(parts, prepared.value) : new EventAttempt(parts, prepared.value);
+    this.#attempt.start();
+  }
+
+  #giveUp(): void {
+    this.#refuse(summarize(this.#failures) ?? failure("internal", "The plan had no attempts."));
+  }
+
+  /** Tells the client of a failure, as a whole answer or, once a stream has begun, as its last event. */
+  #refuse(why: Failure): void {
+    const { client, codec } = this.#input;
+    if (this.#opened) {
+      const event = this.#attempt?.failureEvent(why) ?? Buffer.from(codec.ingress.writeStreamError(why));
+      this.#settle(failures[why.kind].status, event.length, why);
+      return client.end(event);
+    }
+    const answer = errorAnswer(codec.ingress, why);
+    this.#settle(answer.status, answer.body.length, why);
+    this.#opened = true;
+    client.open(answer.status, [...answer.headers, ...this.#traceHeaders()]);
+    client.end(answer.body);
+  }
+
+  /** Sends the head if it has not been sent. @param length Bytes of an unstreamed answer. */
+  #open(status: number, length?: number): void {
+    if (this.#opened) return;
+    this.#opened = true;
+    const { client, codec, body } = this.#input;
+    const headers: [string, string][] = body.stream
+      ? [
+          ["content-type", codec.ingress.streamContentType],
+          ["cache-control", "no-store"],
+          // Keeps reverse proxies of the nginx family from holding events back.
+          ["x-accel-buffering", "no"],
+        ]
+      : [["content-type", "application/json; charset=utf-8"]];
+    if (length !== undefined) headers.push(["content-length", String(length)]);
+    client.open(status, [...headers, ...this.#traceHeaders()]);
+  }
+
+  /** Who answered, as far as it is known when the head goes out. */
+  #traceHeaders(): [string, string][] {
+    const headers: [string, string][] = [["x-patchbay-attempts", String(this.#tries)]];
+    const attempt = this.#attempt;
+    if (attempt?.firstAt !== undefined) {
+      headers.push(["x-patchbay-endpoint", headerText(attempt.planned.endpoint)]);
+      headers.push(["x-patchbay-model", headerText(attempt.planned.model)]);
+      const losses = attempt.losses.map(({ field }) => field).join(",");
+      if (losses !== "") headers.push(["x-patchbay-loss", headerText(losses)]);
+    }
+    return headers;
+  }
+
+  #write(bytes: Buffer): void {
+    this.#bytesOut += bytes.length;
+    this.#lastWriteAt = this.#context.clock.monotonic();
+    if (!this.#input.client.write(bytes) && this.#stalledAt === undefined) {
+      this.#stalledAt = this.#lastWriteAt;
+      this.#attempt?.pause();
+    }
+  }
+
+  #drained(): void {
+    if (this.#stalledAt === undefined) return;
+    this.#stalledAt = undefined;
+    this.#attempt?.resume();
+  }
+
+  #clientGone(): void {
+    if (this.#settled) return;
+    this.#stop();
+    this.#settle(499, 0, failure("cancelled", "The client closed the connection before the answer was complete."));
+  }
+
+  #stop(): void {
+    clearTimeout(this.#waiting);
+    this.#attempt?.cancel();
+  }
+
+  #reportAttempt(attempt: Attempt, why?: Failure, next?: string): void {
+    const report: AttemptReport = {
+      endpoint: attempt.planned.endpoint,
+      model: attempt.planned.model,
+      stream: this.#input.body.stream,
+      duration: this.#context.clock.monotonic() - attempt.sentAt,
+      ...(why === undefined ? {} : { failure: why }),
+      ...(attempt.firstAt === undefined ? {} : { timeToFirstToken: attempt.firstAt - attempt.sentAt }),
+      ...(next === undefined ? {} : { next }),
+    };
+    this.#context.observer.attempted(report);
+  }
+
+  #settle(status: number, lastBytes: number, why?: Failure): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#context.ticker.unwatch(this);
+    const attempt = this.#attempt;
+    const seen = attempt?.seen;
+    const actualModel = seen?.model ?? attempt?.planned.model;
+    this.#context.observer.settled({
+      input: this.#input,
+      status,
+      attempts: this.#tries,
+      losses: attempt?.losses ?? [],
+      duration: this.#context.clock.monotonic() - this.#input.startedAt,
+      bytesOut: this.#bytesOut + lastBytes,
+      ...(attempt === undefined ? {} : { endpoint: attempt.planned.endpoint, targetModel: attempt.planned.model }),
+      ...(actualModel === undefined ? {} : { actualModel }),
+      ...(this.#sight === undefined ? {} : { sight: this.#sight }),
+      ...(why === undefined ? {} : { failure: why }),
+      ...(seen?.finish === undefined ? {} : { finish: seen.finish }),
+      ...(seen?.usage === undefined ? {} : { usage: seen.usage }),
+      ...(this.#firstAt === undefined ? {} : { timeToFirstToken: this.#firstAt - this.#input.startedAt }),
+    });
+  }
+}
+
+function coolingDown(endpoint: string, wait: number): Failure {
+  return failure("rate-limited", `${endpoint} asked for a pause; it can be tried again in ${Math.ceil(wait / 1000)} s.`, {
+    retryAfter: wait,
+  });
+}

@@ -1,0 +1,272 @@
+import type { AnswerContext, Codec, Observation, RequestView, Tap, TapOptions, WireEvent } from "../kernel/codec.ts";
+import type { AnswerEvent } from "../kernel/event.ts";
+import { failure } from "../kernel/failure.ts";
+import type { Failure } from "../kernel/failure.ts";
+import { isJsonObject } from "../kernel/json.ts";
+import type { Json, JsonObject } from "../kernel/json.ts";
+import type { Machine } from "../kernel/machine.ts";
+import { readField, scanObject } from "../wire/json-scan.ts";
+import type { ScannedObject } from "../wire/json-scan.ts";
+import { splice } from "../wire/json-splice.ts";
+import { SseSplitter } from "../wire/sse.ts";
+import type { SseBlock } from "../wire/sse.ts";
+import { newObservation, Observer } from "./observer.ts";
+
+/** Turns the bytes of an upstream's stream into those of the client's, and tells what they meant. */
+export interface Interpreter {
+  readonly seen: Observation;
+  /** Bytes for the client; empty when nothing is ready. Nothing behind a failure comes out. */
+  push(chunk: Buffer): Buffer;
+  /** The upstream's bytes are over: what is still to be sent. Sets `seen.failure` when the answer is not whole. */
+  end(): Buffer;
+  /** The event that tells the client, in mid-stream, that the answer failed. */
+  fail(failure: Failure): Buffer;
+}
+
+const nothing = Buffer.alloc(0);
+
+/** `relay`: bytes pass unread. */
+export class UnreadStream implements Interpreter {
+  readonly seen = newObservation();
+  readonly #codec: Codec;
+
+  constructor(codec: Codec) {
+    this.#codec = codec;
+  }
+
+  push(chunk: Buffer): Buffer {
+    this.seen.started = true;
+    return chunk;
+  }
+
+  end(): Buffer {
+    this.seen.finished = true;
+    return nothing;
+  }
+
+  fail(why: Failure): Buffer {
+    return Buffer.from(this.#codec.ingress.writeStreamError(why));
+  }
+}
+
+/** `tap`: whole events pass with their bytes kept, and are watched. */
+export class TappedStream implements Interpreter {
+  readonly seen: Observation;
+  readonly #codec: Codec;
+  readonly #tap: Tap;
+  readonly #splitter: SseSplitter;
+  readonly #limit: number;
+  readonly #echoModel: string | undefined;
+
+  constructor(codec: Codec, options: TapOptions & { readonly limit: number; readonly echoModel?: string }) {
+    this.#codec = codec;
+    this.#tap = codec.egress.tap(options);
+    this.seen = this.#tap.seen;
+    this.#splitter = new SseSplitter(options.limit);
+    this.#limit = options.limit;
+    this.#echoModel = options.echoModel;
+  }
+
+  push(chunk: Buffer): Buffer {
+    const out = this.#pass(this.#splitter.push(chunk));
+    if (this.#splitter.overflow) this.seen.failure ??= tooLong(this.#limit);
+    return out;
+  }
+
+  end(): Buffer {
+    const out = this.#pass(this.#splitter.end());
+    if (this.seen.failure !== undefined) return out;
+    const rest = this.#tap.end();
+    return rest === "" ? out : Buffer.concat([out, Buffer.from(rest)]);
+  }
+
+  fail(why: Failure): Buffer {
+    return Buffer.from(this.#codec.ingress.writeStreamError(why));
+  }
+
+  #pass(blocks: readonly SseBlock[]): Buffer {
+    const out: Buffer[] = [];
+    for (const block of blocks) {
+      if (this.seen.failure !== undefined || this.seen.done) break;
+      if (block.message === undefined) {
+        out.push(block.raw);
+        continue;
+      }
+      const verdict = this.#tap.event(block.message);
+      if (this.seen.failure === undefined && verdict === "pass") out.push(this.#renamed(block.raw, block.message));
+    }
+    return out.length === 1 ? (out[0] ?? nothing) : out.length === 0 ? nothing : Buffer.concat(out);
+  }
+
+  #renamed(raw: Buffer, message: WireEvent): Buffer {
+    if (this.#echoModel === undefined) return raw;
+    const renamed = renameModel(Buffer.from(message.data), this.#echoModel);
+    if (renamed === undefined) return raw;
+    const event = message.event === "" ? "" : `event: ${message.event}\n`;
+    return Buffer.concat([Buffer.from(`${event}data: `), renamed, Buffer.from("\n\n")]);
+  }
+}
+
+/** `translate`: the backend's events are decoded and encoded again for the client. */
+export class TranslatedStream implements Interpreter {
+  readonly seen: Observation;
+  readonly #splitter: SseSplitter;
+  readonly #limit: number;
+  readonly #decoder: Machine<WireEvent, AnswerEvent>;
+  readonly #encoder: EncodedStream;
+
+  constructor(backend: Codec, client: Codec, context: AnswerContext & { readonly limit: number }) {
+    this.#splitter = new SseSplitter(context.limit);
+    this.#limit = context.limit;
+    this.#decoder = backend.egress.streamDecoder();
+    this.#encoder = new EncodedStream(client, context);
+    this.seen = this.#encoder.seen;
+  }
+
+  push(chunk: Buffer): Buffer {
+    const text = this.#decode(this.#splitter.push(chunk));
+    if (this.#splitter.overflow) this.seen.failure ??= tooLong(this.#limit);
+    return Buffer.from(text);
+  }
+
+  end(): Buffer {
+    let text = this.#decode(this.#splitter.end());
+    if (this.seen.failure === undefined) text += this.#encoder.push(this.#decoder.end());
+    return Buffer.from(text + this.#encoder.end());
+  }
+
+  fail(why: Failure): Buffer {
+    return this.#encoder.fail(why);
+  }
+
+  #decode(blocks: readonly SseBlock[]): string {
+    let text = "";
+    for (const block of blocks) {
+      if (this.seen.failure !== undefined) break;
+      if (block.message !== undefined) text += this.#encoder.push(this.#decoder.push(block.message));
+    }
+    return text;
+  }
+}
+
+/** Canonical events as a client's stream. */
+export class EncodedStream {
+  readonly seen: Observation;
+  readonly #observer = new Observer();
+  readonly #machine: Machine<AnswerEvent, string>;
+
+  constructor(client: Codec, context: AnswerContext) {
+    this.seen = this.#observer.seen;
+    this.#machine = client.ingress.streamEncoder(context);
+  }
+
+  push(events: readonly AnswerEvent[]): string {
+    let text = "";
+    for (const event of events) {
+      this.#observer.note(event);
+      if (this.seen.failure !== undefined) break;
+      for (const piece of this.#machine.push(event)) text += piece;
+    }
+    return text;
+  }
+
+  /** What follows the last event; empty unless the answer was whole. */
+  end(): string {
+    if (this.seen.failure !== undefined) return "";
+    if (!this.seen.finished) {
+      this.seen.failure = failure("broken-stream", "The upstream ended its answer before it was complete.");
+      return "";
+    }
+    return this.#machine.end().join("");
+  }
+
+  fail(why: Failure): Buffer {
+    return Buffer.from(this.#machine.push({ type: "failure", failure: why }).join(""));
+  }
+}
+
+/** A whole answer made ready for the client. */
+export interface WholeAnswer {
+  readonly bytes: Buffer;
+  readonly seen: Observation;
+}
+
+/** `tap` on a whole answer: the same bytes, but for the model's name where the client is to see its own. */
+export function tapWhole(codec: Codec, bytes: Buffer, options: TapOptions & { readonly echoModel?: string }): WholeAnswer {
+  const tap = codec.egress.tap(options);
+  const body = parseObject(bytes);
+  if (body === undefined) tap.seen.failure = notJson();
+  else tap.whole(body);
+  const renamed = options.echoModel === undefined ? undefined : renameModel(bytes, options.echoModel);
+  return { bytes: renamed ?? bytes, seen: tap.seen };
+}
+
+/** A whole answer's events, whatever shape the backend chose to send it in. */
+export function readWhole(codec: Codec, bytes: Buffer, streamed: boolean): readonly AnswerEvent[] {
+  if (!streamed) {
+    const body = parseObject(bytes);
+    return body === undefined ? [{ type: "failure", failure: notJson() }] : codec.egress.readAnswer(body);
+  }
+  const splitter = new SseSplitter(bytes.length + 1);
+  const decoder = codec.egress.streamDecoder();
+  const events: AnswerEvent[] = [];
+  for (const block of [...splitter.push(bytes), ...splitter.end()]) {
+    if (block.message !== undefined) events.push(...decoder.push(block.message));
+  }
+  events.push(...decoder.end());
+  return events;
+}
+
+/** Events as a whole answer for the client. */
+export function writeWhole(client: Codec, events: readonly AnswerEvent[], context: AnswerContext): WholeAnswer {
+  const observer = new Observer();
+  const seen = observer.seen;
+  for (const event of events) {
+    observer.note(event);
+    if (seen.failure !== undefined) return { bytes: nothing, seen };
+  }
+  if (!seen.finished) {
+    seen.failure = failure("bad-response", "The upstream's answer is not complete.");
+    return { bytes: nothing, seen };
+  }
+  return { bytes: Buffer.from(client.ingress.writeAnswer(events, context)), seen };
+}
+
+/** A request body as codecs may look at it, parsed only where they ask. */
+export function viewOf(bytes: Buffer, object: ScannedObject): RequestView {
+  return {
+    field: (name) => readField(bytes, object, name),
+    mentions: (text) => bytes.includes(text),
+  };
+}
+
+export function parseJson(bytes: Buffer): Json | undefined {
+  try {
+    return JSON.parse(bytes.toString("utf8")) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
+export function parseObject(bytes: Buffer): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(bytes.toString("utf8"));
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function renameModel(json: Buffer, model: string): Buffer | undefined {
+  const scan = scanObject(json, 64);
+  if (!scan.ok || !scan.object.fields.some((field) => field.name === "model")) return undefined;
+  return splice(json, scan.object, [{ kind: "set", field: "model", value: model }]);
+}
+
+function tooLong(limit: number): Failure {
+  return failure("broken-stream", `The upstream sent an event of more than ${limit} bytes.`);
+}
+
+function notJson(): Failure {
+  return failure("bad-response", "The upstream's answer is not a JSON object.");
+}

@@ -1,0 +1,117 @@
+import type { EventBackend, WireBackend } from "../backends/types.ts";
+import type { AnswerContext, Codec, TapOptions } from "../kernel/codec.ts";
+import type { Edit } from "../kernel/edit.ts";
+import { failure } from "../kernel/failure.ts";
+import type { JsonObject } from "../kernel/json.ts";
+import type { Loss } from "../kernel/loss.ts";
+import type { CanonicalRequest } from "../kernel/request.ts";
+import type { Result } from "../kernel/result.ts";
+import type { PlannedAttempt } from "../routing/types.ts";
+import { scanObject } from "../wire/json-scan.ts";
+import { splice } from "../wire/json-splice.ts";
+import { parseObject, viewOf } from "./interpreter.ts";
+import { chooseSight } from "./sight.ts";
+import type { Sight } from "./sight.ts";
+import type { ExchangeInput, RelayContext, RelayEndpoint, RequestBody } from "./types.ts";
+
+interface Prepared {
+  readonly sight: Sight;
+  readonly losses: readonly Loss[];
+  /** What the encoder of the answer must know; made only where one is needed. */
+  readonly answer: () => AnswerContext;
+}
+
+/** A request made ready for one target. */
+export type PreparedCall =
+  | (Prepared & {
+      readonly kind: "wire";
+      readonly backend: WireBackend;
+      readonly codec: Codec;
+      readonly body: Buffer;
+      readonly tap: TapOptions;
+    })
+  | (Prepared & { readonly kind: "events"; readonly backend: EventBackend; readonly request: CanonicalRequest });
+
+const noTap: TapOptions = { dropUsageEvent: false };
+
+/**
+ * The client's request in the words of one target: its bytes with edits spliced in, or translated. Fails with
+ * `bad-request` when it must be translated and cannot be read.
+ */
+export function prepare(
+  input: ExchangeInput,
+  target: { readonly planned: PlannedAttempt; readonly endpoint: RelayEndpoint },
+  context: RelayContext,
+): Result<PreparedCall> {
+  const { model } = input.plan;
+  const { backend } = target.endpoint;
+  const choice = chooseSight(input.codec, backend, { relay: model.relay, codecs: context.codecs });
+  if (choice === undefined) {
+    return refuse("unsupported", `${target.endpoint.name} cannot serve ${input.codec.protocol} requests.`);
+  }
+  const body = withDefaults(input.body, model.defaults);
+  const rename: Edit = { kind: "set", field: "model", value: target.planned.model };
+  const answer = () => answerContext(input, target.planned.model, context);
+
+  if (backend.kind === "wire" && choice.codec !== undefined && choice.sight !== "translate") {
+    const through = choice.codec.egress.passThrough(viewOf(body.bytes, body.object), backend.dialect);
+    if (through !== undefined) {
+      const bytes = splice(body.bytes, body.object, [rename, ...through.edits]);
+      const { codec, sight } = choice;
+      return { ok: true, value: { kind: "wire", backend, codec, sight, body: bytes, tap: through.tap, losses: [], answer } };
+    }
+  }
+
+  const parsed = parseObject(splice(body.bytes, body.object, [rename]));
+  if (parsed === undefined) return refuse("bad-request", "The request body is not valid JSON.");
+  const read = input.codec.ingress.readRequest(parsed);
+  if (!read.ok) return read;
+  const { request, losses } = read.value;
+  if (backend.kind === "events") {
+    return { ok: true, value: { kind: "events", sight: "translate", backend, request, losses, answer } };
+  }
+  const codec = choice.codec ?? input.codec;
+  const written = codec.egress.writeRequest(request, backend.dialect);
+  return {
+    ok: true,
+    value: {
+      kind: "wire",
+      sight: "translate",
+      backend,
+      codec,
+      body: Buffer.from(JSON.stringify(written.body)),
+      tap: noTap,
+      losses: [...losses, ...written.losses],
+      answer,
+    },
+  };
+}
+
+function refuse(kind: "unsupported" | "bad-request", message: string): Result<never> {
+  return { ok: false, failure: failure(kind, message) };
+}
+
+/** The body with the virtual model's defaults where the client said nothing. */
+function withDefaults(body: RequestBody, defaults: JsonObject): Pick<RequestBody, "bytes" | "object"> {
+  const edits: Edit[] = [];
+  for (const [field, value] of Object.entries(defaults)) {
+    if (!body.object.fields.some(({ name }) => name === field)) edits.push({ kind: "set", field, value });
+  }
+  if (edits.length === 0) return body;
+  const bytes = splice(body.bytes, body.object, edits);
+  const scan = scanObject(bytes, Infinity);
+  return scan.ok ? { bytes, object: scan.object } : body;
+}
+
+function answerContext(input: ExchangeInput, model: string, context: RelayContext): AnswerContext {
+  let parsed: JsonObject | undefined;
+  return {
+    id: input.id,
+    created: Math.floor(context.clock.now() / 1000),
+    model,
+    ...(input.plan.model.echo === "requested" ? { echoModel: input.requestedModel } : {}),
+    get request() {
+      return (parsed ??= parseObject(input.body.bytes) ?? {});
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import type { Backend } from "../backends/types.ts";
+import type { Codec } from "../kernel/codec.ts";
+import type { VirtualModel } from "../routing/types.ts";
+
+/**
+ * How much of the traffic the gateway understands: `relay` passes bytes unread, `tap` passes them and reads along,
+ * `translate` decodes and encodes again.
+ */
+export type Sight = "relay" | "tap" | "translate";
+
+export interface SightChoice {
+  readonly sight: Sight;
+  /** The protocol spoken with the backend; absent for a backend that yields events itself. */
+  readonly codec?: Codec;
+}
+
+/**
+ * The least sight with which this client can be served by this backend, as the model allows; undefined when the
+ * backend cannot serve it at all. Features will raise the level here, by what each declares.
+ */
+export function chooseSight(
+  client: Codec,
+  backend: Pick<Backend, "kind"> & { readonly serves?: readonly string[] },
+  choice: { readonly relay: VirtualModel["relay"]; readonly codecs: ReadonlyMap<string, Codec> },
+): SightChoice | undefined {
+  if (backend.kind === "events") return { sight: "translate" };
+  const serves = backend.serves ?? [];
+  if (serves.includes(client.protocol)) {
+    const sight = choice.relay === "never" ? "translate" : choice.relay === "always" ? "relay" : "tap";
+    return { sight, codec: client };
+  }
+  for (const protocol of serves) {
+    const codec = choice.codecs.get(protocol);
+    if (codec !== undefined && codec.operation === client.operation) return { sight: "translate", codec };
+  }
+  return undefined;
+}

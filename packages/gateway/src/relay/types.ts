@@ -1,0 +1,140 @@
+import type { Backend } from "../backends/types.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Codec } from "../kernel/codec.ts";
+import type { FinishReason } from "../kernel/event.ts";
+import type { Failure } from "../kernel/failure.ts";
+import type { Loss } from "../kernel/loss.ts";
+import type { Usage } from "../kernel/usage.ts";
+import type { Cooldowns } from "../routing/cooldowns.ts";
+import type { Plan } from "../routing/types.ts";
+import type { ScannedObject } from "../wire/json-scan.ts";
+import type { Sight } from "./sight.ts";
+import type { Ticker } from "./ticker.ts";
+
+/** The client's side of an exchange, as the listener offers it. No method throws. */
+export interface ClientSink {
+  /** Sends the head. Called once, before any `write`. */
+  open(status: number, headers: readonly [string, string][]): void;
+  /** False when the client reads more slowly than we write: wait for `drained`. */
+  write(bytes: Buffer): boolean;
+  /** Ends the answer well. */
+  end(bytes?: Buffer): void;
+  /** Breaks the connection, so that nobody takes what came for the whole. */
+  destroy(): void;
+  /** Set by the relay. The client has gone before the end. */
+  onGone: () => void;
+  /** Set by the relay. */
+  onDrained: () => void;
+}
+
+/** A request body with its top level scanned. */
+export interface RequestBody {
+  readonly bytes: Buffer;
+  readonly object: ScannedObject;
+  readonly stream: boolean;
+}
+
+/** An endpoint with what the relay needs to use it. */
+export interface RelayEndpoint {
+  readonly name: string;
+  readonly backend: Backend;
+  readonly timeouts: RelayTimeouts;
+}
+
+/** Milliseconds; see the configuration's types. */
+export interface RelayTimeouts {
+  readonly connect: number;
+  readonly firstToken: number;
+  readonly firstByte: number;
+  readonly idle: number;
+}
+
+export interface RelaySettings {
+  /** The whole exchange, in milliseconds. */
+  readonly total: number;
+  /** Silence before a keepalive is sent into a stream, in milliseconds; 0 for none. */
+  readonly keepalive: number;
+  /** How long a client may leave its answer unread, in milliseconds. */
+  readonly stall: number;
+  /** Largest unstreamed answer, and largest event of a stream, in bytes. */
+  readonly answer: number;
+  /** Longest wait for a target that is cooling down, in milliseconds. */
+  readonly wait: number;
+}
+
+/** What stays the same for all exchanges. */
+export interface RelayContext {
+  readonly clock: Clock;
+  readonly ticker: Ticker;
+  readonly cooldowns: Cooldowns;
+  readonly codecs: ReadonlyMap<string, Codec>;
+  readonly observer: RelayObserver;
+}
+
+/** Hears what happened. Must be quick, and never throws. */
+export interface RelayObserver {
+  attempted(report: AttemptReport): void;
+  /** Exactly once per exchange, before the last bytes of its answer go out. */
+  settled(report: ExchangeReport): void;
+}
+
+export interface ExchangeInput {
+  readonly id: string;
+  /** The protocol that the client speaks. */
+  readonly codec: Codec;
+  readonly requestedModel: string;
+  readonly body: RequestBody;
+  readonly plan: Plan;
+  readonly endpoints: ReadonlyMap<string, RelayEndpoint>;
+  readonly settings: RelaySettings;
+  readonly client: ClientSink;
+  /** Client headers that go on to the upstream, already chosen. */
+  readonly headers: { readonly [name: string]: string };
+  /** Monotonic milliseconds at which the request came. */
+  readonly startedAt: number;
+  readonly caller: Caller;
+}
+
+/** Who asks, as records name them. */
+export interface Caller {
+  readonly keyId?: string;
+  readonly keyName?: string;
+  /** The User-Agent header. */
+  readonly agent?: string;
+}
+
+export interface AttemptReport {
+  readonly endpoint: string;
+  readonly model: string;
+  readonly stream: boolean;
+  /** Absent when it succeeded. */
+  readonly failure?: Failure;
+  /** Milliseconds. */
+  readonly duration: number;
+  /** Milliseconds from sending to the first meaningful event. */
+  readonly timeToFirstToken?: number;
+  /** The endpoint that is asked next, because this one failed. */
+  readonly next?: string;
+}
+
+export interface ExchangeReport {
+  readonly input: ExchangeInput;
+  /** What the client was told: the HTTP status, or 499 when it left before a head was sent. */
+  readonly status: number;
+  readonly attempts: number;
+  readonly endpoint?: string;
+  /** The upstream's own word for the model, or what it was asked for. */
+  readonly actualModel?: string;
+  /** The model that the last attempt asked for. */
+  readonly targetModel?: string;
+  readonly sight?: Sight;
+  readonly failure?: Failure;
+  readonly finish?: FinishReason;
+  readonly usage?: Usage;
+  readonly losses: readonly Loss[];
+  /** Milliseconds. */
+  readonly duration: number;
+  /** Milliseconds from the request's coming. */
+  readonly timeToFirstToken?: number;
+  readonly bytesOut: number;
+}

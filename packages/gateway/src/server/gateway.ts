@@ -1,0 +1,320 @@
+import { randomUUID } from "node:crypto";
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { Codec, Ingress } from "../kernel/codec.ts";
+import { failure } from "../kernel/failure.ts";
+import type { Failure } from "../kernel/failure.ts";
+import type { Identity } from "../auth/identity.ts";
+import type { JsonObject } from "../kernel/json.ts";
+import type { Result } from "../kernel/result.ts";
+import type { Plan } from "../routing/types.ts";
+import { errorAnswer } from "../relay/error-answer.ts";
+import { Exchange } from "../relay/exchange.ts";
+import type { Caller, RequestBody } from "../relay/types.ts";
+import { isPlainId } from "../wire/headers.ts";
+import { answerPreflight, corsHeaders } from "./cors.ts";
+import { guard, isAllowedHost, isAllowedOrigin, isLoopback } from "./guard.ts";
+import { addOperationRoutes } from "./operation.ts";
+import { Router } from "./router.ts";
+import type { Incoming, Route } from "./router.ts";
+import type { RefusedRequest, Runtime, Service } from "./runtime.ts";
+import { ResponseSink } from "./sink.ts";
+import { generateRoute } from "./surfaces/generate.ts";
+import { modelListRoute, modelRoute } from "./surfaces/models.ts";
+import { modelListPaths, modelPrefixes, openaiPaths } from "./surfaces/openai-paths.ts";
+
+/** How long a refused upload is read on and thrown away, so that its sender reads our answer; milliseconds. */
+const lingerTime = 1000;
+
+/** Bodies up to this size, in bytes, are read to their end even when they were refused. */
+const readOnLimit = 1_048_576;
+
+/** Longest that an idle client connection is kept; milliseconds. Longer than the usual 60 s of proxies before us. */
+const keepAliveTime = 65_000;
+
+/** Largest request head, in bytes. */
+const headLimit = 32_768;
+
+export interface RelayOrder {
+  readonly codec: Codec;
+  readonly runtime: Runtime;
+  readonly requestedModel: string;
+  readonly body: RequestBody;
+  readonly plan: Plan;
+  readonly headers: { readonly [name: string]: string };
+}
+
+/** The listener: one port, one route table, and what is common to all routes. */
+export class Gateway {
+  readonly service: Service;
+  readonly router = new Router();
+  readonly #errors: Pick<Ingress, "writeError">;
+  readonly #server: Server;
+  readonly #active = new Set<Exchange>();
+  #draining = false;
+  #loopback = true;
+
+  constructor(service: Service, errors: Pick<Ingress, "writeError">) {
+    this.service = service;
+    this.#errors = errors;
+    addOperationRoutes(this.router, errors, this);
+    for (const { protocol, paths } of openaiPaths) {
+      const codec = service.codecs.get(protocol);
+      if (codec !== undefined) this.router.add("POST", paths, generateRoute(codec, this));
+    }
+    this.router.add("GET", modelListPaths, modelListRoute(errors, this));
+    this.router.addPrefix("GET", modelPrefixes, modelRoute(errors, this));
+    const { limits, timeouts } = service.current().config.server;
+    this.#server = createServer(
+      {
+        headersTimeout: timeouts.header,
+        requestTimeout: timeouts.request,
+        connectionsCheckingInterval: 1000,
+        keepAliveTimeout: keepAliveTime,
+        maxHeaderSize: headLimit,
+        // Java's client offers HTTP/2 with every plain request; that offer may be ignored. A WebSocket's may not.
+        shouldUpgradeCallback: (request: IncomingMessage) => request.headers.upgrade?.toLowerCase() === "websocket",
+      },
+      (request, response) => this.#receive(request, response),
+    );
+    this.#server.maxConnections = limits.connections;
+    this.#server.on("clientError", (error, socket) => this.#clientError(error, socket as Socket));
+    this.#server.on("upgrade", (_request, socket) => {
+      rawAnswer(socket as Socket, errorAnswer(errors, failure("upgrade-required", "WebSocket is not served here; use HTTP.")));
+    });
+  }
+
+  /** Exchanges under way. */
+  get active(): number {
+    return this.#active.size;
+  }
+
+  /** Listens, and tells on which port. Rejects with Node's error when the port is taken or the host is not ours. */
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen({ host, port }, () => {
+        this.#server.off("error", reject);
+        this.#server.on("error", (error) => this.service.report("error", "listener error", error));
+        const address = this.#server.address() as AddressInfo;
+        this.#loopback = isLoopback(address.address);
+        resolve(address.port);
+      });
+    });
+  }
+
+  /** Stops accepting, lets exchanges finish for up to `grace` milliseconds, then ends them with an error. */
+  async drain(grace: number): Promise<void> {
+    this.#draining = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const patience = setTimeout(() => {
+      for (const exchange of this.#active) exchange.abandon(failure("draining", "The gateway is shutting down."));
+      this.#server.closeAllConnections();
+    }, grace);
+    await closed;
+    clearTimeout(patience);
+  }
+
+  troubles(): readonly string[] {
+    return this.#draining ? ["the gateway is shutting down"] : [];
+  }
+
+  /** Starts an exchange for a request that has been read, checked and planned. */
+  relay(incoming: Incoming, order: RelayOrder): void {
+    const { runtime, codec } = order;
+    const { server } = runtime.config;
+    if (this.#active.size >= server.limits.concurrent) {
+      const why = failure("overwhelmed", `${server.limits.concurrent} requests are under way (server.limits.concurrent).`);
+      return this.refuse(incoming, codec.ingress, why);
+    }
+    const sink = new ResponseSink(incoming.response, this.#commonHeaders(incoming), () => this.#active.delete(exchange));
+    const exchange = new Exchange(
+      {
+        id: incoming.id,
+        codec,
+        requestedModel: order.requestedModel,
+        body: order.body,
+        plan: order.plan,
+        endpoints: runtime.endpoints,
+        settings: {
+          total: server.timeouts.total,
+          keepalive: server.keepalive,
+          stall: server.timeouts.stall,
+          answer: server.limits.answer,
+          wait: longestWait,
+        },
+        client: sink,
+        headers: order.headers,
+        startedAt: incoming.startedAt,
+        caller: callerOf(incoming),
+      },
+      this.service.relay,
+    );
+    this.#active.add(exchange);
+    exchange.start();
+  }
+
+  /** Answers with a failure in the caller's protocol. @param about What is known of a request to a surface. */
+  refuse(incoming: Incoming, errors: Pick<Ingress, "writeError">, why: Failure, about?: RefusedRequest): void {
+    const { request, response } = incoming;
+    const answer = errorAnswer(errors, why);
+    const headers = [...this.#commonHeaders(incoming), ...answer.headers.flat()];
+    this.service.refused({
+      id: incoming.id,
+      failure: why,
+      status: answer.status,
+      duration: this.service.clock.monotonic() - incoming.startedAt,
+      bytesOut: answer.body.length,
+      known: incoming.identity !== undefined,
+      caller: callerOf(incoming),
+      ...(about === undefined ? {} : { about }),
+    });
+    const rest = request.headers["transfer-encoding"] === undefined ? Number(request.headers["content-length"] ?? 0) : Infinity;
+    if (request.complete || rest <= readOnLimit) {
+      // Node reads what is left of a body and throws it away, and the connection lives on.
+      response.writeHead(answer.status, headers).end(answer.body);
+      return;
+    }
+    // The body is still coming: it must not be taken for the next request, and its sender should get to read this.
+    response.writeHead(answer.status, [...headers, "connection", "close"]);
+    response.write(answer.body);
+    const close = () => response.end();
+    const patience = setTimeout(close, lingerTime);
+    request.on("end", close);
+    response.on("close", () => clearTimeout(patience));
+    request.resume();
+  }
+
+  json(incoming: Incoming, body: JsonObject, status = 200): void {
+    this.text(incoming, status, JSON.stringify(body), "application/json; charset=utf-8");
+  }
+
+  text(incoming: Incoming, status: number, text: string, type = "text/plain; charset=utf-8"): void {
+    const bytes = Buffer.from(text);
+    const headers = ["content-type", type, "content-length", String(bytes.length), "cache-control", "no-store"];
+    incoming.response.writeHead(status, [...this.#commonHeaders(incoming), ...headers]).end(bytes);
+  }
+
+  /** A caller with a key, or on this machine. */
+  isOperator(incoming: Incoming): boolean {
+    const peer = { loopback: isLoopback(incoming.request.socket.remoteAddress) };
+    if (peer.loopback) return true;
+    const result = this.service.current().authenticator.authenticate(credentialsOf(incoming.request), peer);
+    return result.ok && result.value.kind !== "open";
+  }
+
+  #receive(request: IncomingMessage, response: ServerResponse): void {
+    const url = request.url ?? "";
+    const mark = url.indexOf("?");
+    const given = request.headers["x-request-id"];
+    const incoming: Incoming = {
+      request,
+      response,
+      id: typeof given === "string" && isPlainId(given) ? given : `req_${randomUUID()}`,
+      startedAt: this.service.clock.monotonic(),
+      path: mark === -1 ? url : url.slice(0, mark),
+      query: mark === -1 ? "" : url.slice(mark + 1),
+    };
+    try {
+      this.#dispatch(incoming);
+    } catch (error) {
+      this.service.report("error", "a request handler threw", error);
+      if (response.headersSent) response.destroy();
+      else this.refuse(incoming, this.#errors, failure("internal", "The gateway failed to handle the request."));
+    }
+  }
+
+  #dispatch(incoming: Incoming): void {
+    const { request } = incoming;
+    const bad = guard({ url: request.url ?? "", rawHeaders: request.rawHeaders });
+    if (bad !== undefined) return this.refuse(incoming, this.#errors, bad);
+    const runtime = this.service.current();
+    // A web page can point a name of its own at 127.0.0.1, but cannot make the browser say `localhost`.
+    if (this.#loopback && !isAllowedHost(request.headers.host, runtime.config.server.hosts)) {
+      const why = failure("misdirected", "This Host name is not served here; add it to server.hosts if it is yours.");
+      return this.refuse(incoming, this.#errors, why);
+    }
+    if (request.method === "OPTIONS" && answerPreflight(incoming, runtime.config.server.cors.origins)) return;
+    const match = this.router.match(request.method ?? "", incoming.path);
+    if (match === undefined) {
+      const why = failure("not-found", `There is nothing at ${request.method ?? ""} ${incoming.path.slice(0, 200)}.`, {
+        upstreamCode: "unknown_url",
+      });
+      return this.refuse(incoming, this.#errors, why);
+    }
+    if ("allowed" in match) {
+      incoming.response.setHeader("allow", match.allowed.join(", "));
+      const why = failure("method-not-allowed", `${incoming.path} takes ${match.allowed.join(" or ")}.`);
+      return this.refuse(incoming, this.#errors, why);
+    }
+    this.#enter(incoming, match.route, runtime);
+  }
+
+  #enter(incoming: Incoming, route: Route, runtime: Runtime): void {
+    if (route.access === "public") return route.handle(incoming);
+    if (this.#draining) return this.refuse(incoming, route.errors, failure("draining", "The gateway is shutting down."));
+    const { headers, socket } = incoming.request;
+    const peer = { loopback: isLoopback(socket.remoteAddress) };
+    const trusted = route.access === "operator" && peer.loopback;
+    const who = trusted ? openCaller : runtime.authenticator.authenticate(credentialsOf(incoming.request), peer);
+    if (!who.ok) return this.refuse(incoming, route.errors, who.failure);
+    // Without a key anyone on this machine may call, but not a page of some other site in a browser on it.
+    if (who.value.kind === "open" && !isAllowedOrigin(headers.origin, headers.host, runtime.config.server.cors.origins)) {
+      const why = failure("forbidden", "Pages of this origin need a key, or to be listed in server.cors.origins.");
+      return this.refuse(incoming, route.errors, why);
+    }
+    route.handle({ ...incoming, identity: who.value });
+  }
+
+  #commonHeaders({ id, request }: Incoming): string[] {
+    const headers = ["x-request-id", id];
+    const { origin } = request.headers;
+    if (origin !== undefined) headers.push(...corsHeaders(origin, this.service.current().config.server.cors.origins));
+    return headers;
+  }
+
+  #clientError(error: NodeJS.ErrnoException, socket: Socket): void {
+    if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+    const why =
+      error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? failure("request-timeout", "The request did not come in time.")
+        : error.code === "HPE_HEADER_OVERFLOW"
+          ? failure("headers-too-large", `The request's head is larger than ${headLimit} bytes.`)
+          : failure("bad-request", "The request is not valid HTTP.");
+    rawAnswer(socket, errorAnswer(this.#errors, why));
+  }
+}
+
+const openCaller: Result<Identity> = { ok: true, value: { kind: "open" } };
+
+function callerOf({ request, identity }: Incoming): Caller {
+  const agent = request.headers["user-agent"];
+  return {
+    ...(agent === undefined ? {} : { agent }),
+    ...(identity?.kind === "key" ? { keyId: identity.id, keyName: identity.name } : {}),
+    ...(identity?.kind === "fixed" ? { keyName: identity.name } : {}),
+  };
+}
+
+/** Longest that a request waits for a target that asked for a pause; milliseconds. */
+const longestWait = 5000;
+
+function credentialsOf({ headers }: IncomingMessage) {
+  return {
+    authorization: headers.authorization,
+    xApiKey: single(headers["x-api-key"]),
+    apiKey: single(headers["api-key"]),
+    xGoogApiKey: single(headers["x-goog-api-key"]),
+  };
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** Answers on a socket whose request never became one. */
+function rawAnswer(socket: Socket, answer: ReturnType<typeof errorAnswer>): void {
+  const headers = [...answer.headers, ["connection", "close"]].map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${answer.status} Refused\r\n${headers}\r\n`), answer.body]));
+}

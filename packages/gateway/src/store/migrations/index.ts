@@ -1,0 +1,7 @@
+import { initial } from "./0001-initial.ts";
+
+/**
+ * Every schema that was ever released, oldest first: the position, from 1, is the schema's number. Append only: a
+ * released migration is never edited, since databases in the field have already run it.
+ */
+export const migrations: readonly string[] = [initial];

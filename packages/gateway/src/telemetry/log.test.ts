@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { promisify } from "node:util";
+import { Secret } from "../kernel/secret.ts";
+import { parseLevel } from "./level.ts";
+import { openLog, type ExchangeLogFacts, type Log, type LogFields, type LogOptions } from "./log.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "patchbay-log-"));
+after(() => rmSync(folder, { recursive: true }));
+let files = 0;
+
+async function written(options: Partial<LogOptions>, use: (log: Log) => void): Promise<string> {
+  const destination = join(folder, `${(files += 1)}.log`);
+  const log = await openLog({ level: "info", pretty: false, ...options, destination });
+  // The file is opened a little later; nothing can be flushed into it before.
+  use(log);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  log[Symbol.dispose]();
+  return readFileSync(destination, "utf8");
+}
+
+async function lines(options: Partial<LogOptions>, use: (log: Log) => void) {
+  const text = await written(options, use);
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as { readonly [name: string]: unknown });
+}
+
+const facts: ExchangeLogFacts = {
+  requestId: "r-1",
+  surface: "openai-chat",
+  model: "gpt-4o",
+  endpoint: "openai",
+  status: 200,
+  stream: true,
+  attempts: 1,
+  duration: 12.3456,
+  inputTokens: 7,
+};
+
+const levelCases: readonly (readonly [text: string, level: string | undefined])[] = [
+  ["ERROR", "error"],
+  ["WARN", "warn"],
+  ["INFO", "info"],
+  ["DEBUG", "debug"],
+  [" warning ", "warn"],
+  ["silent", "silent"],
+  ["off", "silent"],
+  ["loud", undefined],
+  ["", undefined],
+  ["__proto__", undefined],
+];
+
+for (const [text, level] of levelCases) {
+  test(`LOG_LEVEL ${JSON.stringify(text)} is ${level ?? "refused"}`, () => assert.equal(parseLevel(text), level));
+}
+
+test("an exchange is one line of known fields; what is unknown is absent", async () => {
+  const [line, ...more] = await lines({}, (log) => log.exchange(facts));
+  assert.deepEqual(more, []);
+  const { time, ...rest } = line ?? {};
+  assert.ok(typeof time === "number");
+  assert.deepEqual(rest, { level: "info", message: "exchange", ...facts, duration: 12.3 });
+});
+
+test("an exchange that an upstream or we spoiled is a warning", async () => {
+  const [line] = await lines({}, (log) => log.exchange({ ...facts, status: 502, kind: "unreachable" }));
+  assert.equal(line?.["level"], "warn");
+});
+
+test("other lines have the same head as an exchange's", async () => {
+  const [a, b] = await lines({}, (log) => {
+    log.exchange(facts);
+    log.info("started", { port: 4141 });
+  });
+  assert.deepEqual(Object.keys(a ?? {}).slice(0, 2), ["level", "time"]);
+  assert.deepEqual(Object.keys(b ?? {}), ["level", "time", "port", "message"]);
+});
+
+test("levels below the log's are left out, and silent leaves out all", async () => {
+  const all = (log: Log): void => {
+    log.debug("d");
+    log.info("i");
+    log.error("e");
+    log.exchange(facts);
+  };
+  assert.deepEqual((await lines({ level: "warn" }, all)).map((line) => line["message"]), ["e"]);
+  assert.deepEqual(await lines({ level: "silent" }, all), []);
+  assert.equal((await lines({ level: "debug" }, all)).length, 4);
+});
+
+test("fields that are not allowed cannot be logged, not even by force", async () => {
+  const forced = { endpoint: "a", headers: { authorization: "x" }, body: "hello", status: "200", stream: 1 };
+  const [line] = await lines({}, (log) => log.info("m", forced as unknown as LogFields));
+  assert.deepEqual({ ...line, time: 0 }, { level: "info", time: 0, endpoint: "a", message: "m" });
+});
+
+test("an error is logged by type, message, stack, code and cause; its other properties are not", async () => {
+  const cause = new TypeError("inner");
+  const error = Object.assign(new Error("outer", { cause }), { code: "ECONNRESET", request: { headers: "secret" } });
+  const [line] = await lines({}, (log) => log.error("failed", { error }));
+  const logged = line?.["error"] as { readonly [name: string]: unknown };
+  assert.deepEqual(Object.keys(logged), ["type", "message", "stack", "code", "cause"]);
+  assert.equal(logged["code"], "ECONNRESET");
+  assert.equal((logged["cause"] as { readonly type: string }).type, "TypeError");
+  assert.ok(!JSON.stringify(line).includes("headers"));
+});
+
+const thrown: readonly unknown[] = [
+  "text",
+  7,
+  null,
+  { message: "not an error" },
+  Object.defineProperty(new Error("x"), "message", {
+    get: () => {
+      throw new Error("hostile");
+    },
+  }),
+  ((): Error => {
+    const error = new Error("round");
+    error.cause = error;
+    return error;
+  })(),
+];
+
+for (const [index, value] of thrown.entries()) {
+  test(`whatever is thrown can be logged (${index})`, async () => {
+    const [line] = await lines({}, (log) => log.error("failed", { error: value }));
+    assert.equal(line?.["message"], "failed");
+  });
+}
+
+test("secrets appear nowhere: not in messages, fields, errors or stacks", async () => {
+  const canary = "canary-7f3a9c21";
+  const text = await written({ level: "debug" }, (log) => {
+    log.hide([new Secret(canary)]);
+    log.info(`upstream said: bad key ${canary}`);
+    log.info("m", { url: `https://x/?key=${canary}`, reason: canary });
+    log.error("m", { error: new Error(`401 ${canary}`, { cause: canary }) });
+    log.exchange({ ...facts, model: canary, clientAgent: `agent ${canary}` });
+  });
+  assert.equal(text.split("\n").length, 5);
+  assert.ok(!text.includes(canary));
+});
+
+test("texts of clients cannot flood the log, break its lines or drive a terminal", async () => {
+  const model = `${"x".repeat(10_000)}`;
+  const text = await written({}, (log) => {
+    log.exchange({ ...facts, model, clientAgent: "a\u001b[31m\u009b\n\u202eb" });
+    log.info("line\u001b[2J\nbreak");
+  });
+  assert.equal(text.trimEnd().split("\n").length, 2);
+  assert.ok(text.length < 1_000);
+  // oxlint-disable-next-line no-control-regex -- terminal escapes are what must not be there.
+  assert.doesNotMatch(text, /[\u001b\u009b\u202e]|\\u001b/);
+});
+
+test("pretty lines are for people, with colours only when wanted", async () => {
+  const plain = await written({ pretty: true, color: false }, (log) => log.info("started", { port: 4141 }));
+  assert.match(plain, /INFO.*started.*4141/);
+  assert.ok(!plain.includes("\u001b"));
+  const colored = await written({ pretty: true, color: true }, (log) => log.exchange(facts));
+  assert.ok(colored.includes("\u001b[3"));
+});
+
+const run = promisify(execFile);
+const script = (end: string): string => `
+  const { openLog } = await import(${JSON.stringify(new URL("./log.ts", import.meta.url).href)});
+  const log = await openLog({ level: "info", pretty: false });
+  for (let i = 0; i < 3000; i += 1) log.info("line", { count: i });
+  ${end}`;
+
+for (const end of ["", "process.exit(0);", "setImmediate(() => { throw new Error('boom'); });"]) {
+  test(`no line is lost when a process ends by ${end === "" ? "itself" : end}`, async () => {
+    const result = await run(process.execPath, ["--input-type=module", "-e", script(end)], { maxBuffer: 1e7 }).catch(
+      (error: { readonly stderr: string }) => error,
+    );
+    const counts = result.stderr.split("\n").flatMap((line) => /"count":(\d+)/.exec(line)?.[1] ?? []);
+    assert.deepEqual(counts, Array.from({ length: 3000 }, (_, index) => String(index)));
+  });
+}
