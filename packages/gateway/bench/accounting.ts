@@ -37,9 +37,7 @@ const precise = ((): boolean => {
 })();
 
 /** Where the CPU figures come from, for the report. */
-export const cpuSource = precise
-  ? "/proc/PID/task/*/schedstat (ns)"
-  : "/proc/PID/stat (10 ms ticks)";
+export const cpuSource = precise ? "/proc/PID/task/*/schedstat (ns)" : "/proc/PID/stat (10 ms ticks)";
 
 /** CPU time that a process has used, user and system, in nanoseconds. */
 export function cpuOf(pid: number): number {

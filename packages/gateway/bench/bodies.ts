@@ -7,8 +7,7 @@ export const checkModel = "bench-check";
 export const idleModel = "bench-idle";
 export const eventsPerStream = 200;
 
-const sentence =
-  "Summarise the design notes below in five short points, and say which decision needs a second look. ";
+const sentence = "Summarise the design notes below in five short points, and say which decision needs a second look. ";
 
 function tool(index: number): object {
   const properties = Object.fromEntries(
@@ -133,9 +132,7 @@ export const streamEvents: readonly Buffer[] = [
   }),
   ...Array.from({ length: eventsPerStream - 4 }, (_, index) =>
     chunk({
-      choices: [
-        { index: 0, delta: { content: ` word-${index}` }, logprobs: null, finish_reason: null },
-      ],
+      choices: [{ index: 0, delta: { content: ` word-${index}` }, logprobs: null, finish_reason: null }],
     }),
   ),
   chunk({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }),

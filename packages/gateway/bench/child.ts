@@ -95,8 +95,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     startup,
     ask: <Answer>(message: Serializable) =>
       new Promise<Answer>((resolve, reject) => {
-        const gone = (): void =>
-          reject(new Error(`${options.argv.join(" ")} ended while it was asked`));
+        const gone = (): void => reject(new Error(`${options.argv.join(" ")} ended while it was asked`));
         child.once("exit", gone);
         child.once("message", (answer) => {
           child.off("exit", gone);

@@ -33,9 +33,7 @@ interface Goal {
 const ours = "patchbay";
 
 function row(findings: Findings, scenario: string, target = ours): Row | undefined {
-  return findings.rows.find(
-    (candidate) => candidate.scenario === scenario && candidate.target === target,
-  );
+  return findings.rows.find((candidate) => candidate.scenario === scenario && candidate.target === target);
 }
 
 function timesLessThanPortkey(findings: Findings): number | undefined {

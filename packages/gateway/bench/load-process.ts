@@ -16,21 +16,13 @@ interface Answered {
 
 function countEvents(chunk: Buffer): number {
   let count = 0;
-  for (
-    let place = chunk.indexOf(blankLine);
-    place >= 0;
-    place = chunk.indexOf(blankLine, place + 2)
-  )
-    count += 1;
+  for (let place = chunk.indexOf(blankLine); place >= 0; place = chunk.indexOf(blankLine, place + 2)) count += 1;
   return count;
 }
 
 function open(pool: Pool, place: Place, body: BodyName, handler: Dispatcher.DispatchHandler): void {
   const headers = { "content-type": "application/json", ...place.headers };
-  pool.dispatch(
-    { path: "/v1/chat/completions", method: "POST", headers, body: bodies[body] },
-    handler,
-  );
+  pool.dispatch({ path: "/v1/chat/completions", method: "POST", headers, body: bodies[body] }, handler);
 }
 
 function send(pool: Pool, place: Place, body: BodyName, keep = false): Promise<Answered> {
@@ -59,13 +51,10 @@ function send(pool: Pool, place: Place, body: BodyName, keep = false): Promise<A
 
 function assertRight(answered: Answered, body: BodyName): void {
   const right =
-    answered.status === 200 &&
-    (body === "stream" ? answered.events === eventsPerStream : answered.bytes > 500);
+    answered.status === 200 && (body === "stream" ? answered.events === eventsPerStream : answered.bytes > 500);
   if (right) return;
   const { status, events, bytes, text } = answered;
-  throw new Error(
-    `A wrong answer: status ${status}, ${events} events, ${bytes} bytes. ${text.slice(0, 500)}`,
-  );
+  throw new Error(`A wrong answer: status ${status}, ${events} events, ${bytes} bytes. ${text.slice(0, 500)}`);
 }
 
 function quantile(sorted: Float64Array, share: number): number {
@@ -146,8 +135,7 @@ async function obey(order: LoadOrder): Promise<object> {
 process.on("message", (order: LoadOrder) => {
   obey(order).then(
     (result) => process.send?.(result),
-    (error: unknown) =>
-      process.send?.({ error: error instanceof Error ? error.message : String(error) }),
+    (error: unknown) => process.send?.({ error: error instanceof Error ? error.message : String(error) }),
   );
 });
 process.on("disconnect", () => process.exit());

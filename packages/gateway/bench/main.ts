@@ -46,10 +46,7 @@ const machine = {
 
 async function save(result: object): Promise<void> {
   if (options.json === undefined) return;
-  await writeFile(
-    options.json,
-    `${JSON.stringify({ at: new Date().toISOString(), machine, ...result }, null, 2)}\n`,
-  );
+  await writeFile(options.json, `${JSON.stringify({ at: new Date().toISOString(), machine, ...result }, null, 2)}\n`);
 }
 
 async function main(): Promise<number> {
@@ -60,10 +57,7 @@ async function main(): Promise<number> {
     `${machine.cores} x ${machine.cpu}, Linux ${machine.kernel}, Node ${machine.node}; CPU from ${cpuSource}`,
   );
   if (options.soak !== undefined) {
-    const result = await soak(
-      { load, upstream: upstream.url, target: targets.gateway },
-      Number(options.soak),
-    );
+    const result = await soak({ load, upstream: upstream.url, target: targets.gateway }, Number(options.soak));
     const figures = judge({ rows: [], idle: {}, startup: {}, heapSlope: result.heapSlope });
     console.log(figureTable(figures.filter((figure) => figure.measured !== undefined)));
     await save({ figures, soak: result });
@@ -77,8 +71,7 @@ async function main(): Promise<number> {
     `medians over ${count} rounds\n\n${rowTable(found.rows)}\n\n${sideTable(found)}\n\n${figureTable(figures)}`,
   );
   await save({ rounds: count, ...found, figures });
-  for (const [name, reason] of Object.entries(found.failed))
-    console.error(`\n${name} was not measured: ${reason}`);
+  for (const [name, reason] of Object.entries(found.failed)) console.error(`\n${name} was not measured: ${reason}`);
   return Object.keys(found.failed).length > 0 ? 1 : 0;
 }
 

@@ -18,11 +18,7 @@ export interface Turn extends LoadResult {
 const settleTime = 300;
 
 /** Puts one round's load on a target and reads its account before and after. */
-export async function takeTurn(
-  load: Child,
-  target: RunningTarget,
-  scenario: Scenario,
-): Promise<Turn> {
+export async function takeTurn(load: Child, target: RunningTarget, scenario: Scenario): Promise<Turn> {
   const pid = target.child?.pid;
   const before = pid === undefined ? 0 : cpuOf(pid);
   const { body, count, concurrency } = scenario;
@@ -46,20 +42,11 @@ function contentOf(probe: ProbeResult): string {
 }
 
 /** Throws unless the target's answers mean what the upstream's own mean, for a small and a large request. */
-export async function assertFaithful(
-  load: Child,
-  target: RunningTarget,
-  direct: RunningTarget,
-): Promise<void> {
+export async function assertFaithful(load: Child, target: RunningTarget, direct: RunningTarget): Promise<void> {
   for (const body of ["small", "check-small", "check-large"] as const) {
-    const truth = contentOf(
-      await load.ask<ProbeResult>({ order: "probe", place: direct.place, body }),
-    );
-    const told = contentOf(
-      await load.ask<ProbeResult>({ order: "probe", place: target.place, body }),
-    );
-    if (told !== truth)
-      throw new Error(`answers ${body} wrongly: ${told} where the upstream says ${truth}`);
+    const truth = contentOf(await load.ask<ProbeResult>({ order: "probe", place: direct.place, body }));
+    const told = contentOf(await load.ask<ProbeResult>({ order: "probe", place: target.place, body }));
+    if (told !== truth) throw new Error(`answers ${body} wrongly: ${told} where the upstream says ${truth}`);
   }
 }
 
@@ -72,11 +59,7 @@ export interface IdleCost {
 }
 
 /** Opens streams to a fresh process that did little before and compares its memory; `target` was started as `watched`. */
-export async function idleCost(
-  load: Child,
-  target: RunningTarget,
-  streams: number,
-): Promise<IdleCost> {
+export async function idleCost(load: Child, target: RunningTarget, streams: number): Promise<IdleCost> {
   const { place, child } = target;
   if (child === undefined) throw new Error("Only a process has memory.");
   await load.ask({ order: "run", place, body: "small", count: 200, concurrency: 8 });

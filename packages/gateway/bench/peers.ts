@@ -76,14 +76,7 @@ async function install(peer: NodePeer): Promise<string> {
     overrides: peer.overrides,
   };
   await writeFile(join(folder, "package.json"), JSON.stringify(manifest));
-  const argv = [
-    "install",
-    "--ignore-scripts",
-    "--no-audit",
-    "--no-fund",
-    "--omit=dev",
-    `--before=${peer.before}`,
-  ];
+  const argv = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev", `--before=${peer.before}`];
   await promisify(execFile)("npm", argv, { cwd: folder });
   await writeFile(join(folder, "installed"), "");
   return folder;
@@ -112,8 +105,7 @@ export async function preparePeers(names: readonly string[]): Promise<readonly T
   const result: Target[] = [];
   for (const name of names) {
     const peer = peers.find((row) => row.name === name);
-    if (peer === undefined)
-      throw new Error(`There is no peer "${name}"; there are ${peerNames.join(", ")}.`);
+    if (peer === undefined) throw new Error(`There is no peer "${name}"; there are ${peerNames.join(", ")}.`);
     if ("missing" in peer) throw new Error(`Peer "${name}" is ${peer.missing}.`);
     result.push(targetOf(peer, await install(peer)));
   }

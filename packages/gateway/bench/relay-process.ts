@@ -1,9 +1,4 @@
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type ServerResponse,
-} from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Agent, request as call } from "undici";
 
@@ -14,14 +9,7 @@ import { Agent, request as call } from "undici";
 
 const upstream = process.argv[2] ?? "";
 const dispatcher = new Agent({ pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
-const connectionHeaders = new Set([
-  "connection",
-  "host",
-  "keep-alive",
-  "transfer-encoding",
-  "upgrade",
-  "expect",
-]);
+const connectionHeaders = new Set(["connection", "host", "keep-alive", "transfer-encoding", "upgrade", "expect"]);
 
 function passed(headers: IncomingHttpHeaders): { [name: string]: string | string[] } {
   const result: { [name: string]: string | string[] } = {};

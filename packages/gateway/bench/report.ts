@@ -35,10 +35,7 @@ function defined(values: readonly (number | undefined)[]): readonly number[] {
 }
 
 /** `NaN` never leaves: a figure that could not be taken is absent. */
-function figure<Name extends string>(
-  name: Name,
-  values: readonly number[],
-): { [name in Name]?: number } {
+function figure<Name extends string>(name: Name, values: readonly number[]): { [name in Name]?: number } {
   const result: { [name in Name]?: number } = {};
   if (values.length > 0) result[name] = median(values);
   return result;
@@ -67,19 +64,14 @@ export function rowsOf(scenario: Scenario, turns: Turns): readonly Row[] {
       scenario: scenario.name,
       target,
       unit: scenario.unit,
-      ...figure(
-        "cpu",
-        defined(own.map((turn) => (turn.cpu === undefined ? undefined : turn.cpu / 1000))),
-      ),
+      ...figure("cpu", defined(own.map((turn) => (turn.cpu === undefined ? undefined : turn.cpu / 1000)))),
       ...figure(
         "ratio",
         paired(own, relay, (turn, other) =>
           turn.cpu === undefined || other.cpu === undefined ? undefined : turn.cpu / other.cpu,
         ),
       ),
-      throughput: median(
-        own.map((turn) => (scenario.unit === "event" ? turn.events : turn.count) / turn.seconds),
-      ),
+      throughput: median(own.map((turn) => (scenario.unit === "event" ? turn.events : turn.count) / turn.seconds)),
       p50: median(own.map((turn) => turn.p50)),
       p99: median(own.map((turn) => turn.p99)),
       ...figure(
@@ -90,12 +82,7 @@ export function rowsOf(scenario: Scenario, turns: Turns): readonly Row[] {
         "addedP99",
         paired(own, latency, (turn, other) => turn.p99 - other.p99),
       ),
-      ...figure(
-        "memory",
-        defined(
-          own.map((turn) => (turn.memory === undefined ? undefined : turn.memory / megabyte)),
-        ),
-      ),
+      ...figure("memory", defined(own.map((turn) => (turn.memory === undefined ? undefined : turn.memory / megabyte)))),
       ...(scenario.unit === "event"
         ? figure(
             "eventsPerPiece",

@@ -22,10 +22,7 @@ function message(error: unknown): string {
 }
 
 /** All scenarios; in each, the targets take turns round by round, so that the machine's drift strikes all alike. */
-async function measureRows(
-  field: Field,
-  running: ReadonlyMap<string, RunningTarget>,
-): Promise<readonly Row[]> {
+async function measureRows(field: Field, running: ReadonlyMap<string, RunningTarget>): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const scenario of scenarios) {
     field.say(scenario.name);
@@ -33,8 +30,7 @@ async function measureRows(
     for (const target of running.values())
       await takeTurn(field.load, target, { ...scenario, count: scenario.count * warmUp });
     for (let round = 0; round < field.rounds; round += 1) {
-      for (const [name, target] of running)
-        turns.get(name)?.push(await takeTurn(field.load, target, scenario));
+      for (const [name, target] of running) turns.get(name)?.push(await takeTurn(field.load, target, scenario));
     }
     rows.push(...rowsOf(scenario, turns));
   }
@@ -42,15 +38,10 @@ async function measureRows(
 }
 
 /** Medians over fresh processes, one after the other. */
-async function measureFresh(
-  field: Field,
-  names: readonly string[],
-): Promise<Pick<Findings, "idle" | "startup">> {
+async function measureFresh(field: Field, names: readonly string[]): Promise<Pick<Findings, "idle" | "startup">> {
   const idle: { [target: string]: IdleCost } = {};
   const startup: { [target: string]: number } = {};
-  for (const target of field.targets.filter(
-    ({ name }) => names.includes(name) && name !== targets.direct.name,
-  )) {
+  for (const target of field.targets.filter(({ name }) => names.includes(name) && name !== targets.direct.name)) {
     field.say(`start-up and idle streams of ${target.name}`);
     const times: number[] = [];
     for (let round = 0; round < starts; round += 1) {

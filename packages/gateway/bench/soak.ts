@@ -37,9 +37,7 @@ export async function soak(
     sent += step;
     const heap = await heapOf(child);
     taken.push({ requests: sent, heapUsed: heap.heapUsed, external: heap.external, rss: heap.rss });
-    process.stderr.write(
-      `\rsoak: ${sent} of ${count} requests, heap ${(heap.heapUsed / 1e6).toFixed(2)} MB `,
-    );
+    process.stderr.write(`\rsoak: ${sent} of ${count} requests, heap ${(heap.heapUsed / 1e6).toFixed(2)} MB `);
   }
   process.stderr.write("\n");
   const half = taken.slice(Math.floor(taken.length / 2));

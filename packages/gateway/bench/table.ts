@@ -5,8 +5,7 @@ import type { Row } from "./report.ts";
 function align(lines: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const line of lines)
-    for (const [index, cell] of line.entries())
-      widths[index] = Math.max(widths[index] ?? 0, cell.length);
+    for (const [index, cell] of line.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
   const pad = (cell: string, index: number): string =>
     index < 2 ? cell.padEnd(widths[index] ?? 0) : cell.padStart(widths[index] ?? 0);
   return lines.map((line) => line.map(pad).join("  ").trimEnd()).join("\n");
@@ -50,29 +49,15 @@ export function rowTable(rows: readonly Row[]): string {
 
 export function sideTable(findings: Findings): string {
   const names = [...new Set([...Object.keys(findings.idle), ...Object.keys(findings.startup)])];
-  const kilobytes = (bytes: number | undefined): string =>
-    show(bytes === undefined ? undefined : bytes / 1000, 1);
+  const kilobytes = (bytes: number | undefined): string => show(bytes === undefined ? undefined : bytes / 1000, 1);
   const lines = names.map((name) => {
     const idle = findings.idle[name];
-    return [
-      name,
-      kilobytes(idle?.resident),
-      kilobytes(idle?.held),
-      show(findings.startup[name], 0),
-    ];
+    return [name, kilobytes(idle?.resident), kilobytes(idle?.held), show(findings.startup[name], 0)];
   });
-  return align([
-    ["idle streams and start", "KB RSS each", "KB held each", "start-up ms"],
-    ...lines,
-  ]);
+  return align([["idle streams and start", "KB RSS each", "KB held each", "start-up ms"], ...lines]);
 }
 
 export function figureTable(figures: readonly Figure[]): string {
-  const lines = figures.map((figure) => [
-    figure.name,
-    figure.goal,
-    show(figure.measured, 2),
-    figure.verdict,
-  ]);
+  const lines = figures.map((figure) => [figure.name, figure.goal, show(figure.measured, 2), figure.verdict]);
   return align([["figure", "goal", "measured", ""], ...lines]);
 }

@@ -84,9 +84,11 @@ const environment = { BENCH_UPSTREAM_KEY: "sk-bench", LOG_LEVEL: "warn" };
 async function createKey(folder: string, config: string): Promise<string> {
   const argv = [binary, "keys", "create", "bench", "--json", "--config", config, "--data-dir", folder];
   const options = { env: { ...process.env, ...environment } };
-  const printed = await promisify(execFile)(process.execPath, argv, options).catch((error: Error & { stdout?: string; stderr?: string }) => {
-    throw new Error(`"patchbay keys create" failed. ${gist(`${error.stderr ?? ""}\n${error.stdout ?? ""}`)}`);
-  });
+  const printed = await promisify(execFile)(process.execPath, argv, options).catch(
+    (error: Error & { stdout?: string; stderr?: string }) => {
+      throw new Error(`"patchbay keys create" failed. ${gist(`${error.stderr ?? ""}\n${error.stdout ?? ""}`)}`);
+    },
+  );
   const key = /pbk_\w+/u.exec(printed.stdout)?.[0];
   if (key === undefined) throw new Error(`"patchbay keys create" gave no key, but: ${printed.stdout.slice(0, 500)}`);
   return key;

@@ -49,20 +49,14 @@ function answer(body: Buffer, response: ServerResponse): void {
   }
 }
 
-const server = createServer(
-  { keepAliveTimeout: 120_000, requestTimeout: 0 },
-  (request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      if (request.method === "POST") answer(Buffer.concat(chunks), response);
-      else
-        response
-          .writeHead(200, { "content-type": "application/json" })
-          .end('{"object":"list","data":[]}');
-    });
-  },
-);
+const server = createServer({ keepAliveTimeout: 120_000, requestTimeout: 0 }, (request, response) => {
+  const chunks: Buffer[] = [];
+  request.on("data", (chunk: Buffer) => chunks.push(chunk));
+  request.on("end", () => {
+    if (request.method === "POST") answer(Buffer.concat(chunks), response);
+    else response.writeHead(200, { "content-type": "application/json" }).end('{"object":"list","data":[]}');
+  });
+});
 server.listen(0, "127.0.0.1", 4096, () => {
   console.log(`listening url=http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 });

@@ -60,11 +60,7 @@ class CountingKeys implements KeyStore {
   }
 }
 
-function authenticator(
-  keys: KeyStore,
-  access: Partial<AccessRules> = {},
-  boundToLoopback = true,
-): Authenticator {
+function authenticator(keys: KeyStore, access: Partial<AccessRules> = {}, boundToLoopback = true): Authenticator {
   return new Authenticator({
     access: { open: "never", fixedKeys: [], ...access },
     keys,
@@ -86,10 +82,7 @@ function messageOf(subject: Authenticator, credentials: Credentials): string {
 
 const carriers: readonly (readonly [string, (key: string) => Credentials])[] = [
   ["Authorization: Bearer", (key) => ({ authorization: `Bearer ${key}` })],
-  [
-    "bearer in small letters, with many blanks",
-    (key) => ({ authorization: ` bearer \t  ${key}  ` }),
-  ],
+  ["bearer in small letters, with many blanks", (key) => ({ authorization: ` bearer \t  ${key}  ` })],
   ["x-api-key", (key) => ({ xApiKey: key })],
   ["api-key", (key) => ({ apiKey: ` ${key}` })],
   ["x-goog-api-key", (key) => ({ xGoogApiKey: key })],
@@ -137,10 +130,7 @@ test("without a key, the answer says how to make and send one", () => {
   ];
   for (const credentials of nothing) {
     assert.equal(outcome(subject, credentials), "unauthorized");
-    assert.match(
-      messageOf(subject, credentials),
-      /patchbay keys create.*Bearer.*x-api-key.*x-goog-api-key/,
-    );
+    assert.match(messageOf(subject, credentials), /patchbay keys create.*Bearer.*x-api-key.*x-goog-api-key/);
   }
 });
 
@@ -184,12 +174,7 @@ test("10,000 junk keys cause no look-up at all, and all read the same", () => {
   const subject = authenticator(keys);
   const messages = new Set<string>();
   for (let index = 0; index < 10_000; index += 1) {
-    const junk = [
-      `pbk_${index}`,
-      `${good.slice(0, 20)}${index}`.padEnd(63, "0"),
-      `';-- ${index}`,
-      `${good}${index}`,
-    ];
+    const junk = [`pbk_${index}`, `${good.slice(0, 20)}${index}`.padEnd(63, "0"), `';-- ${index}`, `${good}${index}`];
     messages.add(messageOf(subject, { xApiKey: junk[index % junk.length] }));
   }
   assert.equal(messages.size, 1);
@@ -213,8 +198,7 @@ for (const [name, key] of hostile) {
       const fixedKeys = [{ name: "API_KEY", key: new Secret("fixed-key") }];
       const subject = authenticator(keys, { open: access, fixedKeys });
       const ignored = access === "always" && !key.startsWith("pbk_");
-      for (const [, carry] of carriers)
-        assert.equal(outcome(subject, carry(key)), ignored ? "open" : "unauthorized");
+      for (const [, carry] of carriers) assert.equal(outcome(subject, carry(key)), ignored ? "open" : "unauthorized");
       assert.equal(keys.lookups, 0);
     });
   }
@@ -230,11 +214,7 @@ test("any text in any carrier is answered, and never with an identity", () => {
     queryKey: text,
   });
   const subject = authenticator(new CountingKeys());
-  fc.assert(
-    fc.property(credentials, (sent) =>
-      assert.match(outcome(subject, sent), /^(unauthorized|bad-request)$/),
-    ),
-  );
+  fc.assert(fc.property(credentials, (sent) => assert.match(outcome(subject, sent), /^(unauthorized|bad-request)$/)));
 });
 
 const openness: readonly (readonly [AccessRules["open"], boolean, boolean, boolean])[] = [
@@ -255,10 +235,7 @@ for (const [open, bound, loopback, expected] of openness) {
     const good = keys.add();
     const subject = authenticator(keys, { open }, bound);
     assert.equal(outcome(subject, {}, { loopback }), expected ? "open" : "unauthorized");
-    assert.equal(
-      outcome(subject, { xApiKey: "dummy" }, { loopback }),
-      expected ? "open" : "unauthorized",
-    );
+    assert.equal(outcome(subject, { xApiKey: "dummy" }, { loopback }), expected ? "open" : "unauthorized");
     assert.equal(outcome(subject, { xApiKey: good }, { loopback }), "key");
   });
 }
@@ -321,8 +298,7 @@ test("keys are read again when they changed, and only then", () => {
   const keys = new CountingKeys();
   const key = keys.add();
   const subject = authenticator(keys);
-  for (let count = 0; count < 5; count += 1)
-    assert.equal(outcome(subject, { xApiKey: key }), "key");
+  for (let count = 0; count < 5; count += 1) assert.equal(outcome(subject, { xApiKey: key }), "key");
   assert.equal(keys.snapshots, 1);
   const later = keys.add();
   assert.equal(outcome(subject, { xApiKey: later }), "key");
@@ -360,24 +336,13 @@ test("a key made and revoked by another process works and stops working with the
     const file = join(directory, "patchbay.db");
     await using store = openStore({ file, clock });
     const subject = authenticator(store.keys);
-    assert.equal(
-      outcome(subject, { xApiKey: formatKey({ id: "abcdefgh", secret: "s".repeat(43) }) }),
-      "unauthorized",
-    );
+    assert.equal(outcome(subject, { xApiKey: formatKey({ id: "abcdefgh", secret: "s".repeat(43) }) }), "unauthorized");
     const elsewhere = (script: string): string => {
       const prelude = ["../store/sqlite.ts", "./keys.ts"]
-        .map(
-          (path, index) =>
-            `const m${index} = await import(${JSON.stringify(new URL(path, import.meta.url).href)});`,
-        )
+        .map((path, index) => `const m${index} = await import(${JSON.stringify(new URL(path, import.meta.url).href)});`)
         .join("");
       const open = `await using store = m0.openStore({ file: process.argv[1], clock: { now: () => 1, monotonic: () => 1 } });`;
-      const run = spawnSync(process.execPath, [
-        "--input-type=module",
-        "--eval",
-        prelude + open + script,
-        file,
-      ]);
+      const run = spawnSync(process.execPath, ["--input-type=module", "--eval", prelude + open + script, file]);
       assert.equal(run.status, 0, run.stderr.toString());
       return run.stdout.toString();
     };
@@ -387,9 +352,7 @@ test("a key made and revoked by another process works and stops working with the
       process.stdout.write(key);
     `);
     assert.equal(outcome(subject, { xApiKey: key }), "key");
-    elsewhere(
-      `if (!(await store.keys.revoke(${JSON.stringify(key.slice(4, 12))}, 2))) throw new Error("no key");`,
-    );
+    elsewhere(`if (!(await store.keys.revoke(${JSON.stringify(key.slice(4, 12))}, 2))) throw new Error("no key");`);
     assert.equal(outcome(subject, { xApiKey: key }), "unauthorized");
   } finally {
     rmSync(directory, { recursive: true, force: true });

@@ -37,14 +37,8 @@ const refusals = {
   ),
   unreadable: refusal("unauthorized", "The Authorization header must read `Bearer KEY`."),
   invalid: refusal("unauthorized", "This key is not valid. Make one with `patchbay keys create`."),
-  ambiguous: refusal(
-    "bad-request",
-    "The request carries two different keys. Send one, or the same one everywhere.",
-  ),
-  unavailable: refusal(
-    "internal",
-    "Keys cannot be checked at the moment. `patchbay doctor` says why.",
-  ),
+  ambiguous: refusal("bad-request", "The request carries two different keys. Send one, or the same one everywhere."),
+  unavailable: refusal("internal", "Keys cannot be checked at the moment. `patchbay doctor` says why."),
 };
 
 const openAccess: Result<Identity> = { ok: true, value: { kind: "open" } };
@@ -78,9 +72,7 @@ export class Authenticator {
   authenticate(credentials: Credentials, peer: { readonly loopback: boolean }): Result<Identity> {
     const { tokens, unreadable } = extract(credentials);
     if (this.#isOpenTo(peer)) {
-      return unreadable?.startsWith(keyPrefix) === true
-        ? refusals.unreadable
-        : this.#welcome(tokens);
+      return unreadable?.startsWith(keyPrefix) === true ? refusals.unreadable : this.#welcome(tokens);
     }
     const [token, another] = tokens;
     if (another !== undefined) return refusals.ambiguous;

@@ -26,8 +26,7 @@ function isBlank(code: number): boolean {
 }
 
 function firstBlank(text: string): number {
-  for (let index = 0; index < text.length; index += 1)
-    if (isBlank(text.charCodeAt(index))) return index;
+  for (let index = 0; index < text.length; index += 1) if (isBlank(text.charCodeAt(index))) return index;
   return -1;
 }
 
@@ -38,8 +37,7 @@ function readAuthorization(header: string): Extracted {
   const blank = firstBlank(value);
   const scheme = blank < 0 ? value : value.slice(0, blank);
   const rest = blank < 0 ? "" : value.slice(blank).trim();
-  if (scheme.toLowerCase() !== "bearer")
-    return { tokens: [], unreadable: rest === "" ? value : rest };
+  if (scheme.toLowerCase() !== "bearer") return { tokens: [], unreadable: rest === "" ? value : rest };
   return rest === "" ? none : { tokens: [rest] };
 }
 

@@ -45,8 +45,7 @@ export class FixedKeys {
     if (this.#entries.length === 0 || !isTokenText(token)) return undefined;
     const digest = this.#hmac.digest(token);
     let found: Result<Identity> | undefined;
-    for (const entry of this.#entries)
-      if (timingSafeEqual(entry.digest, digest)) found ??= entry.result;
+    for (const entry of this.#entries) if (timingSafeEqual(entry.digest, digest)) found ??= entry.result;
     return found;
   }
 }

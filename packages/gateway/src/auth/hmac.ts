@@ -29,8 +29,7 @@ export class Hmac {
 
   /** 32 bytes, for a text of at most 1,024 characters, as UTF-8. */
   digest(text: string): Buffer {
-    if (text.length > longestMessage)
-      throw new RangeError(`An HMAC message has at most ${longestMessage} characters`);
+    if (text.length > longestMessage) throw new RangeError(`An HMAC message has at most ${longestMessage} characters`);
     const end = blockSize + this.#inner.write(text, blockSize, "utf8");
     this.#outer.write(hash("sha256", this.#inner.subarray(0, end)), blockSize, "hex");
     return Buffer.from(hash("sha256", this.#outer), "hex");

@@ -17,9 +17,7 @@ function matches(pattern: string, model: string): boolean {
   if (star < 0) return pattern === model;
   const head = pattern.slice(0, star);
   const tail = pattern.slice(star + 1);
-  return (
-    model.length >= head.length + tail.length && model.startsWith(head) && model.endsWith(tail)
-  );
+  return model.length >= head.length + tail.length && model.startsWith(head) && model.endsWith(tail);
 }
 
 /** May it use a model of this name? Names are exact, or hold one `*` that stands for any text, also none. */

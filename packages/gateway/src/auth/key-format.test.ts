@@ -24,11 +24,7 @@ test("what is formatted is parsed", () => {
 });
 
 test("a key with any one character changed is refused", () => {
-  const change = fc.tuple(
-    parts,
-    fc.nat(62),
-    fc.string({ unit: "binary", minLength: 1, maxLength: 1 }),
-  );
+  const change = fc.tuple(parts, fc.nat(62), fc.string({ unit: "binary", minLength: 1, maxLength: 1 }));
   fc.assert(
     fc.property(change, ([key, index, character]) => {
       const text = formatKey(key);
@@ -42,9 +38,7 @@ test("a key with any one character changed is refused", () => {
 test("any other text is refused, and nothing is thrown", () => {
   const junk = fc.oneof(
     fc.string({ unit: "binary" }),
-    fc
-      .tuple(digits(8), digits(43), digits(6))
-      .map(([id, secret, check]) => `pbk_${id}_${secret}_${check}`),
+    fc.tuple(digits(8), digits(43), digits(6)).map(([id, secret, check]) => `pbk_${id}_${secret}_${check}`),
   );
   fc.assert(fc.property(junk, (text) => assert.equal(parseKey(text), undefined)));
 });

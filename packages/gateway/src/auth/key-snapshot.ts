@@ -60,8 +60,7 @@ export class KeySnapshot {
     if (entry === undefined || this.#hmac === undefined) return undefined;
     const digest = this.#hmac.digest(secret);
     // A damaged hash has another length, at which the comparison would throw.
-    if (entry.digest.length !== digest.length || !timingSafeEqual(entry.digest, digest))
-      return undefined;
+    if (entry.digest.length !== digest.length || !timingSafeEqual(entry.digest, digest)) return undefined;
     return this.#clock.now() < entry.expiresAt ? entry.result : undefined;
   }
 
@@ -72,8 +71,7 @@ export class KeySnapshot {
       const version = this.#store.version();
       if (version === this.#version) return;
       const entries = new Map<string, Entry>();
-      for (const key of this.#store.snapshot())
-        if (key.revokedAt === undefined) entries.set(key.id, entryOf(key));
+      for (const key of this.#store.snapshot()) if (key.revokedAt === undefined) entries.set(key.id, entryOf(key));
       this.#entries = entries;
       this.#version = version;
     } catch {

@@ -40,20 +40,15 @@ test("no two keys are alike", () => {
 
 test("bytes that would favour some digits are thrown away", () => {
   let next = 0;
-  const random = (size: number): Buffer =>
-    Buffer.from(Array.from({ length: size }, () => next++ % 256));
+  const random = (size: number): Buffer => Buffer.from(Array.from({ length: size }, () => next++ % 256));
   const counts = new Map<string, number>();
   // Every byte value comes equally often, so every digit must.
   for (let round = 0; round < 248 * 8; round += 1) {
     const parsed = parseKey(createKey({ name: "a", now, pepper, random }).key);
-    for (const digit of `${parsed?.id}${parsed?.secret}`)
-      counts.set(digit, (counts.get(digit) ?? 0) + 1);
+    for (const digit of `${parsed?.id}${parsed?.secret}`) counts.set(digit, (counts.get(digit) ?? 0) + 1);
   }
   assert.equal(counts.size, 62);
-  assert.ok(
-    Math.max(...counts.values()) - Math.min(...counts.values()) <= 8,
-    JSON.stringify([...counts]),
-  );
+  assert.ok(Math.max(...counts.values()) - Math.min(...counts.values()) <= 8, JSON.stringify([...counts]));
 });
 
 const wishes: readonly (readonly [string, Parameters<typeof keyProblem>[0], RegExp])[] = [

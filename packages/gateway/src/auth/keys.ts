@@ -31,14 +31,12 @@ export function keyProblem({ name, models, expiresAt, now }: KeyWish): string | 
   if (name.trim() === "") return "A key needs a name.";
   if (name.length > longestName) return `A key's name has at most ${longestName} characters.`;
   if (/\p{C}/u.test(name)) return "A key's name holds no control characters.";
-  if (expiresAt !== undefined && !Number.isSafeInteger(expiresAt))
-    return "The time of expiry is not a time.";
+  if (expiresAt !== undefined && !Number.isSafeInteger(expiresAt)) return "The time of expiry is not a time.";
   if (expiresAt !== undefined && expiresAt <= now) return "The time of expiry has already passed.";
   if (models?.length === 0) return "A key that may use no model is of no use.";
   for (const model of models ?? []) {
     if (model === "") return "A model name is empty.";
-    if (model.split("*").length > 2)
-      return `The model pattern ${JSON.stringify(model)} holds more than one *.`;
+    if (model.split("*").length > 2) return `The model pattern ${JSON.stringify(model)} holds more than one *.`;
   }
   return undefined;
 }
@@ -59,9 +57,7 @@ function randomDigits(count: number, random: RandomBytes): string {
  * Makes a key and what the store keeps of it: the HMAC of its secret part under the store's pepper.
  * @throws RangeError for a wish of which `keyProblem` says what is wrong.
  */
-export function createKey(
-  wish: KeyWish & { readonly pepper: Buffer; readonly random?: RandomBytes },
-): CreatedKey {
+export function createKey(wish: KeyWish & { readonly pepper: Buffer; readonly random?: RandomBytes }): CreatedKey {
   const problem = keyProblem(wish);
   if (problem !== undefined) throw new RangeError(problem);
   const random = wish.random ?? randomBytes;

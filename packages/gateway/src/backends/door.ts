@@ -99,7 +99,8 @@ export function guardedConnector(timeout: number): buildConnector.connector {
       return;
     }
     connect(options, (error, socket) => {
-      if (socket === null) return callback(error ?? new Error("no connection"), null);
+      // The types promise null; what comes with an error is undefined.
+      if (!socket) return callback(error ?? new Error("no connection"), null);
       const before = socket.bytesRead;
       // Tells a request that was lost because the connection had been used before from one on a fresh connection.
       socket.prependListener("error", (problem: Error & { reused?: boolean }) => {

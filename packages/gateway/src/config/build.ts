@@ -62,7 +62,9 @@ function buildFacts(from: Partial<DocumentFacts>): ModelFacts {
   });
 }
 
-type Defined<Entries> = { [Name in keyof Entries as undefined extends Entries[Name] ? never : Name]: Entries[Name] } & {
+type Defined<Entries> = {
+  [Name in keyof Entries as undefined extends Entries[Name] ? never : Name]: Entries[Name];
+} & {
   [Name in keyof Entries as undefined extends Entries[Name] ? Name : never]?: Exclude<Entries[Name], undefined>;
 };
 

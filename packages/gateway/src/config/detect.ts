@@ -99,6 +99,7 @@ function pointsAt(url: string, port: number): boolean {
   const { hostname, port: given, protocol } = new URL(url);
   const actual = given === "" ? (protocol === "https:" ? 443 : 80) : Number(given);
   const host = hostname.replace(/^\[|\]$/g, "");
-  const local = host === "localhost" || host === "::1" || host === "0.0.0.0" || (isIP(host) === 4 && host.startsWith("127."));
+  const local =
+    host === "localhost" || host === "::1" || host === "0.0.0.0" || (isIP(host) === 4 && host.startsWith("127."));
   return local && actual === port;
 }

@@ -132,7 +132,12 @@ class Reader {
     if (this.#problems.length > mostProblems) return;
     const text = this.#problems.length === mostProblems ? "too many problems to list; mend the first ones" : message;
     const file = this.#file === undefined ? {} : { file: this.#file };
-    this.#problems.push({ message: text, path: formatPath(path), ...file, ...this.#position(offset) });
+    this.#problems.push({
+      message: text,
+      path: formatPath(path),
+      ...file,
+      ...this.#position(offset),
+    });
   }
 
   /** Undefined when the value was refused; the problem is then noted. */
@@ -193,7 +198,7 @@ class Reader {
     for (const pair of node.items) {
       const keyNode = pair.key as Node | null;
       const offset = keyNode?.range?.[0] ?? node.range?.[0] ?? 0;
-      const name = isScalar(keyNode) ? (keyNode.source ?? String(keyNode.value ?? "")) : undefined;
+      const name = isScalar(keyNode) ? (keyNode.source ?? "") : undefined;
       if (name === undefined) {
         this.#problem(offset, path, "a key must be plain text");
         continue;

@@ -6,12 +6,15 @@ import { laterEndpointTypes } from "./unavailable.ts";
 
 /** An endpoint's name, which comes before the slash in `endpoint/model`. */
 export const endpointName = (what: string) =>
-  leaf({ type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]*$", maxLength: 64, description: what }, (value, report) => {
-    const name = readText(value, report, 64);
-    if (name === undefined) return undefined;
-    if (/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name)) return name;
-    return report("must begin with a letter or digit and hold only letters, digits, `_`, `.` and `-`");
-  });
+  leaf(
+    { type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]*$", maxLength: 64, description: what },
+    (value, report) => {
+      const name = readText(value, report, 64);
+      if (name === undefined) return undefined;
+      if (/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name)) return name;
+      return report("must begin with a letter or digit and hold only letters, digits, `_`, `.` and `-`");
+    },
+  );
 
 /** A type of endpoint that this version has. */
 export const endpointType = (types: readonly string[], what: string) =>
@@ -38,7 +41,8 @@ export const freeObject = (what: string, refused: readonly string[] = []) =>
   leaf({ type: "object", default: {}, description: what }, (value, report): JsonObject | undefined => {
     if (value === null) return {};
     if (!isJsonObject(value)) return report("must be a mapping");
-    for (const name of refused) if (Object.hasOwn(value, name)) report("cannot have a default; the client decides it", [name]);
+    for (const name of refused)
+      if (Object.hasOwn(value, name)) report("cannot have a default; the client decides it", [name]);
     return copyOf(value) as JsonObject;
   });
 

@@ -72,7 +72,8 @@ export const duration = (what: string, least = 1) =>
     },
     (value, report) => {
       const parsed = parseDuration(value);
-      if (parsed === undefined) return report("must be a duration such as 250ms, 5s, 10m or 1h, or a number of milliseconds");
+      if (parsed === undefined)
+        return report("must be a duration such as 250ms, 5s, 10m or 1h, or a number of milliseconds");
       if (parsed < least) return report(`must be at least ${least === 1000 ? "1s" : "1ms"}`);
       return parsed <= longestDuration ? parsed : report("must be at most 24d");
     },
@@ -89,7 +90,8 @@ export const size = (what: string) =>
     },
     (value, report) => {
       const parsed = parseSize(value);
-      if (parsed === undefined || parsed < 1) return report("must be a size such as 64KB, 64KiB or 50MB, or a number of bytes");
+      if (parsed === undefined || parsed < 1)
+        return report("must be a size such as 64KB, 64KiB or 50MB, or a number of bytes");
       return parsed <= largestSize ? parsed : report("must be at most 500MB");
     },
   );

@@ -71,7 +71,10 @@ function resolveText(source: string, sources: InterpolationSources): ResolvedTex
     if (whole === "$${") return "${";
     if (name === undefined || fallback?.includes("${") === true) {
       const written = printable(whole);
-      return fault(whole, `\`${written}\` is no reference; write \${NAME}, \${NAME:-default}, or $\${ for a literal \${`);
+      return fault(
+        whole,
+        `\`${written}\` is no reference; write \${NAME}, \${NAME:-default}, or $\${ for a literal \${`,
+      );
     }
     names.push(`\${${name}}`);
     const found = sources.environment.get(name) ?? fallback;
@@ -83,7 +86,11 @@ function resolveText(source: string, sources: InterpolationSources): ResolvedTex
     return { text: fault(source, message), names, faults };
   }
   if (source.startsWith("file:") && faults.length === 0) {
-    return { text: readReference(text.slice("file:".length), sources, fault), names: [source], faults };
+    return {
+      text: readReference(text.slice("file:".length), sources, fault),
+      names: [source],
+      faults,
+    };
   }
   return { text, names, faults };
 }

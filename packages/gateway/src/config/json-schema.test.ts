@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { isJsonObject, own } from "../kernel/json.ts";
 import { endpointTypes } from "./endpoint-types.ts";
 import { jsonSchema, jsonSchemaText } from "./json-schema.ts";
 
@@ -21,17 +22,26 @@ test("the JSON Schema knows the endpoint types, refuses unknown keys, and states
 test("every setting of the JSON Schema is described", () => {
   const silent: string[] = [];
   const visit = (value: unknown, path: string): void => {
-    if (typeof value !== "object" || value === null) return;
-    const entries = value as { readonly [keyword: string]: unknown };
-    if (entries.type !== "object" && entries.type !== "array" && "type" in entries && path.includes("properties")) {
-      if (!("description" in entries) && !path.includes("anyOf")) silent.push(path);
+    if (!isJsonObject(value)) return;
+    const settings = own(value, "properties");
+    for (const [name, setting] of Object.entries(isJsonObject(settings) ? settings : {})) {
+      const place = `${path}.${name}`;
+      const isSection = isJsonObject(setting) && (own(setting, "properties") ?? own(setting, "items")) !== undefined;
+      if (isJsonObject(setting) && own(setting, "description") === undefined && !isSection) silent.push(place);
+      visit(setting, place);
     }
-    for (const [keyword, inner] of Object.entries(entries)) visit(inner, `${path}/${keyword}`);
+    for (const keyword of ["items", "anyOf"]) visitAll(own(value, keyword), path);
+  };
+  const visitAll = (value: unknown, path: string): void => {
+    for (const item of Array.isArray(value) ? value : [value]) visit(item, path);
   };
   visit(jsonSchema(endpointTypes), "");
   assert.deepEqual(silent, []);
 });
 
 test("a model of an endpoint may be a text in the JSON Schema too", () => {
-  assert.match(JSON.stringify(jsonSchema(["x"])), /"items":\{"anyOf":\[\{"type":"string","minLength":1\},\{"type":"object"/);
+  assert.match(
+    JSON.stringify(jsonSchema(["x"])),
+    /"items":\{"anyOf":\[\{"type":"string","minLength":1\},\{"type":"object"/,
+  );
 });

@@ -2,14 +2,18 @@ import * as z from "zod";
 import { documentSchema } from "./schema.ts";
 
 /** The document's JSON Schema (draft 7, which editors' YAML support reads), made from the schema that validates. */
-export function jsonSchema(endpointTypes: readonly string[]): { readonly [keyword: string]: unknown } {
+export function jsonSchema(endpointTypes: readonly string[]): {
+  readonly [keyword: string]: unknown;
+} {
   const { $schema, ...schema } = z.toJSONSchema(documentSchema(endpointTypes), {
     io: "input",
     target: "draft-7",
     // The leaves are functions of ours, and say what they read in their metadata.
     unrepresentable: "any",
-    override: ({ jsonSchema: json, path }) => {
-      if (path.at(-1) === "items" && path.at(-2) === "models" && path.includes("endpoints")) allowText(json);
+    override: ({ zodSchema, jsonSchema: json, path }) => {
+      const isEndpointModel = path.includes("endpoints") && path.at(-2) === "models" && path.at(-1) === "items";
+      // What is read through a function appears twice, within and without it.
+      if (isEndpointModel && zodSchema._zod.def.type === "pipe") allowText(json);
     },
   });
   return { $schema, title: "patchbay.yaml", ...schema };

@@ -14,7 +14,13 @@ test("nothing configured gives the defaults", () => {
       port: 4141,
       hosts: [],
       cors: { origins: [] },
-      limits: { body: 50_000_000, concurrent: 1000, connections: 4000, depth: 64, answer: 64_000_000 },
+      limits: {
+        body: 50_000_000,
+        concurrent: 1000,
+        connections: 4000,
+        depth: 64,
+        answer: 64_000_000,
+      },
       timeouts: {
         connect: 5000,
         firstToken: minutes,
@@ -104,7 +110,14 @@ test("a whole document is read as written", () => {
     hosts: ["gateway.example"],
     cors: { origins: ["https://app.example.com", "tauri://localhost"] },
     limits: { body: 65_536, concurrent: 10, connections: 20, depth: 32, answer: 1_000_000 },
-    timeouts: { ...loaded("").server.timeouts, connect: 250, firstToken: 90, idle: 1500, total: 3_600_000, drain: 0 },
+    timeouts: {
+      ...loaded("").server.timeouts,
+      connect: 250,
+      firstToken: 90,
+      idle: 1500,
+      total: 3_600_000,
+      drain: 0,
+    },
     keepalive: 20_000,
   });
   assert.equal(config.store, "/etc/patchbay/data/gateway.db");
@@ -121,22 +134,33 @@ test("a whole document is read as written", () => {
   assert.equal(cerebras?.headers["x-team"]?.reveal(), "team none");
   assert.equal(cerebras.headers["x-literal"]?.reveal(), "${TEAM}");
   assert.deepEqual([cerebras.priority, cerebras.timeouts, cerebras.url], [10, { idle: 5000 }, undefined]);
-  assert.deepEqual({ ...own, headers: {} }, {
-    name: "own",
-    type: "openai-compatible",
-    url: "http://10.0.0.1:8000/v1",
-    enabled: false,
-    priority: 0,
-    credentials: [{}],
-    headers: {},
-    timeouts: {},
-    models: [
-      { id: "plain", facts: {} },
-      { id: "rich", facts: { contextWindow: 8192, tools: true, reasoning: false, price: { input: 1, output: 2.5 } } },
-    ],
-    options: { seed: 5, nested: { stop: null } },
-    detected: false,
-  });
+  assert.deepEqual(
+    { ...own, headers: {} },
+    {
+      name: "own",
+      type: "openai-compatible",
+      url: "http://10.0.0.1:8000/v1",
+      enabled: false,
+      priority: 0,
+      credentials: [{}],
+      headers: {},
+      timeouts: {},
+      models: [
+        { id: "plain", facts: {} },
+        {
+          id: "rich",
+          facts: {
+            contextWindow: 8192,
+            tools: true,
+            reasoning: false,
+            price: { input: 1, output: 2.5 },
+          },
+        },
+      ],
+      options: { seed: 5, nested: { stop: null } },
+      detected: false,
+    },
+  );
   assert.deepEqual(config.models, [
     {
       name: "team/*",
@@ -150,21 +174,30 @@ test("a whole document is read as written", () => {
       attempts: 5,
       relay: "never",
       echo: "requested",
-      facts: { contextWindow: 128_000, price: { input: 2, output: 2, cacheRead: 0.2, cacheWrite: 2.5 } },
+      facts: {
+        contextWindow: 128_000,
+        price: { input: 2, output: 2, cacheRead: 0.2, cacheWrite: 2.5 },
+      },
       defaults: { temperature: 0.7 },
     },
   ]);
 });
 
 test("a document in JSON says the same", () => {
-  const json = { endpoints: [{ name: "a", type: "openai", credentials: [{ apiKey: "${K}" }] }], detect: false };
+  const json = {
+    endpoints: [{ name: "a", type: "openai", credentials: [{ apiKey: "${K}" }] }],
+    detect: false,
+  };
   const yaml = "endpoints:\n  - name: a\n    type: openai\n    credentials: [{ apiKey: '${K}' }]\ndetect: false\n";
   const variables = { K: "k" };
   assert.deepEqual(loaded(JSON.stringify(json), { variables }), loaded(yaml, { variables }));
 });
 
 test("no secret shows in a printed configuration", () => {
-  const config = loaded(whole, { ...given, variables: { ...given.variables, API_KEY: "client-canary" } });
+  const config = loaded(whole, {
+    ...given,
+    variables: { ...given.variables, API_KEY: "client-canary" },
+  });
   for (const text of [JSON.stringify(config), inspect(config, { depth: 20, showHidden: true })]) {
     assert.ok(!text.includes("canary"), text);
     assert.ok(text.includes("[secret]"));
@@ -197,8 +230,8 @@ test("an endpoint that most likely needs a key gets a warning", () => {
 test("what was inserted is not looked at again", () => {
   const variables = { A: "${B} file:/etc/passwd", B: "b", C: "file:/etc/passwd" };
   const text = 'endpoints: [{ name: a, type: openai, headers: { x-a: "${A}", x-c: "${C}" } }]\n';
-  const { headers } = loaded(text, { variables }).endpoints[0] ?? { headers: {} };
-  assert.equal(headers["x-a"]?.reveal(), "${B} file:/etc/passwd");
+  const headers = loaded(text, { variables }).endpoints[0]?.headers;
+  assert.equal(headers?.["x-a"]?.reveal(), "${B} file:/etc/passwd");
   assert.equal(headers["x-c"]?.reveal(), "file:/etc/passwd");
 });
 
@@ -222,6 +255,11 @@ test("flags go before variables, those before the document, and that before the 
   const byFlag = loaded(text, { variables, overrides: { port: "0", host: "::1" } });
   assert.deepEqual([byFlag.server.host, byFlag.server.port, byFlag.log.level], ["::1", 0, "error"]);
   assert.equal(loaded("", { variables: { PORT: "2" } }).server.port, 2);
+});
+
+test("what Kubernetes makes of a service named patchbay is no port", () => {
+  const variables = { PATCHBAY_PORT: "tcp://10.96.0.1:4141", PORT: "8080" };
+  assert.equal(loaded("", { variables }).server.port, 8080);
 });
 
 test("a flag mends a bad value of the document", () => {

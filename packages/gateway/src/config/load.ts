@@ -190,13 +190,23 @@ function build(document: Document, { input, problems, notes, resolved, detection
   return { ok: true, config, warnings: warningsOf(document, { input, problems, references }) };
 }
 
-const keyPath = (endpoint: number, credential: number): Path => ["endpoints", endpoint, "credentials", credential, "apiKey"];
+const keyPath = (endpoint: number, credential: number): Path => [
+  "endpoints",
+  endpoint,
+  "credentials",
+  credential,
+  "apiKey",
+];
 
 function storePlace(store: string, { overrides, environment, directory, file }: LoadInput): string {
   if (store === ":memory:") return store;
   if (store === "sqlite") return join(dataDirectory(overrides.dataDir, { environment, directory }), "patchbay.db");
   // A variable is relative to where the process runs, the document's word to the document.
-  return besideDocument(store, { environment, directory, file: environment.has("PATCHBAY_STORE") ? undefined : file });
+  return besideDocument(store, {
+    environment,
+    directory,
+    file: environment.has("PATCHBAY_STORE") ? undefined : file,
+  });
 }
 
 interface WarningContext {
@@ -211,7 +221,12 @@ function warningsOf(document: Document, { input, problems, references }: Warning
     for (const [index, { apiKey }] of endpoint.credentials.entries()) {
       const path = keyPath(position, index);
       if (apiKey === undefined || references.has(formatPath(path))) continue;
-      warnings.push(problems.at(path, "holds the key itself; a reference such as ${NAME} or file:PATH keeps it out of the document"));
+      warnings.push(
+        problems.at(
+          path,
+          "holds the key itself; a reference such as ${NAME} or file:PATH keeps it out of the document",
+        ),
+      );
     }
     const vendor = input.vendors.find(({ type }) => type === endpoint.type);
     const [variable] = vendor?.environment ?? [];

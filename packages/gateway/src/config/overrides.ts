@@ -21,9 +21,24 @@ interface Row {
 }
 
 const rows: readonly Row[] = [
-  { path: ["server", "host"], flag: "host", flagName: "--host", variables: ["PATCHBAY_HOST", "HOST"] },
-  { path: ["server", "port"], flag: "port", flagName: "--port", variables: ["PATCHBAY_PORT", "PORT"] },
-  { path: ["log", "level"], flag: "logLevel", flagName: "--log-level", variables: ["PATCHBAY_LOG_LEVEL", "LOG_LEVEL"] },
+  {
+    path: ["server", "host"],
+    flag: "host",
+    flagName: "--host",
+    variables: ["PATCHBAY_HOST", "HOST"],
+  },
+  {
+    path: ["server", "port"],
+    flag: "port",
+    flagName: "--port",
+    variables: ["PATCHBAY_PORT", "PORT"],
+  },
+  {
+    path: ["log", "level"],
+    flag: "logLevel",
+    flagName: "--log-level",
+    variables: ["PATCHBAY_LOG_LEVEL", "LOG_LEVEL"],
+  },
   { path: ["detect"], flag: "detect", flagName: "--no-detect", variables: ["PATCHBAY_DETECT"] },
   { path: ["store"], variables: ["PATCHBAY_STORE"] },
   { path: ["access", "open"], variables: ["PATCHBAY_OPEN"] },
@@ -45,11 +60,16 @@ export function overridesOf(overrides: Overrides, environment: Environment): rea
       found.push({ path, value: given, origin: { file: "command line", name: flagName ?? "" } });
       continue;
     }
-    const name = variables.find((variable) => environment.has(variable));
+    const name = variables.find((variable) => isMeantForUs(environment.get(variable)));
     const value = name === undefined ? undefined : environment.get(name);
     if (name !== undefined && value !== undefined) {
       found.push({ path, value: value.trim(), origin: { file: "environment", name } });
     }
   }
   return found;
+}
+
+/** Kubernetes sets PATCHBAY_PORT=tcp://... in the pods beside a service that is named patchbay. */
+function isMeantForUs(value: string | undefined): boolean {
+  return value !== undefined && !/^(tcp|udp|sctp):\/\//.test(value);
 }

@@ -4,13 +4,25 @@ import { environmentFromProcess, environmentOf } from "./environment.ts";
 import { besideDocument, dataDirectory, documentCandidates, findDocument } from "./paths.ts";
 import type { Variables } from "./support.test.ts";
 
-const at = (variables: Variables) => ({ environment: environmentOf(variables), directory: "/work" });
+const at = (variables: Variables) => ({
+  environment: environmentOf(variables),
+  directory: "/work",
+});
 const home = { HOME: "/home/u" };
 
 test("a document that a flag or PATCHBAY_CONFIG names is the only place to look", () => {
-  assert.deepEqual(documentCandidates("a.yaml", at({ PATCHBAY_CONFIG: "/b" })), { required: "/work/a.yaml", optional: [] });
-  assert.deepEqual(documentCandidates(undefined, at({ ...home, PATCHBAY_CONFIG: "~/b" })), { required: "/home/u/b", optional: [] });
-  assert.equal(findDocument({ required: "/x", optional: [] }, () => false), "/x");
+  assert.deepEqual(documentCandidates("a.yaml", at({ PATCHBAY_CONFIG: "/b" })), {
+    required: "/work/a.yaml",
+    optional: [],
+  });
+  assert.deepEqual(documentCandidates(undefined, at({ ...home, PATCHBAY_CONFIG: "~/b" })), {
+    required: "/home/u/b",
+    optional: [],
+  });
+  assert.equal(
+    findDocument({ required: "/x", optional: [] }, () => false),
+    "/x",
+  );
 });
 
 test("otherwise the first document that exists is used", () => {
@@ -20,9 +32,17 @@ test("otherwise the first document that exists is used", () => {
     "/xdg/patchbay/config.yaml",
     "/home/u/.config/patchbay/config.yaml",
   ]);
-  assert.equal(findDocument(candidates, (file) => !file.startsWith("/work")), "/xdg/patchbay/config.yaml");
-  assert.equal(findDocument(candidates, () => false), undefined);
-  assert.deepEqual(documentCandidates(undefined, at({ XDG_CONFIG_HOME: "relative" })).optional, ["/work/patchbay.yaml"]);
+  assert.equal(
+    findDocument(candidates, (file) => !file.startsWith("/work")),
+    "/xdg/patchbay/config.yaml",
+  );
+  assert.equal(
+    findDocument(candidates, () => false),
+    undefined,
+  );
+  assert.deepEqual(documentCandidates(undefined, at({ XDG_CONFIG_HOME: "relative" })).optional, [
+    "/work/patchbay.yaml",
+  ]);
 });
 
 const directories: readonly (readonly [flag: string | undefined, variables: Variables, expected: string])[] = [

@@ -17,7 +17,10 @@ export interface Surroundings {
 }
 
 /** The document's places: flag, PATCHBAY_CONFIG, ./patchbay.yaml, then the user's configuration directory. */
-export function documentCandidates(flag: string | undefined, { environment, directory }: Surroundings): DocumentCandidates {
+export function documentCandidates(
+  flag: string | undefined,
+  { environment, directory }: Surroundings,
+): DocumentCandidates {
   const named = flag ?? environment.get("PATCHBAY_CONFIG");
   if (named !== undefined) return { required: resolve(directory, expandHome(named, environment)), optional: [] };
   const optional = [join(directory, "patchbay.yaml")];

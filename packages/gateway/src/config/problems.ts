@@ -72,12 +72,21 @@ export class Problems {
   at(path: Path, message: string, spot: Spot = {}): ConfigProblem {
     const origin = this.#originOf(path);
     if (origin !== undefined) {
-      return { file: origin.file, path: origin.name, message: message.replace("{value}", "the value") };
+      return {
+        file: origin.file,
+        path: origin.name,
+        message: message.replace("{value}", "the value"),
+      };
     }
     const text = message.replace("{value}", () => this.#shown(path));
     const position =
       spot.key === undefined ? this.#tree.locate(path, spot.inside) : this.#tree.locateKey([...path, spot.key]);
-    return { message: text, path: formatPath(path), ...(this.#file === undefined ? {} : { file: this.#file }), ...position };
+    return {
+      message: text,
+      path: formatPath(path),
+      ...(this.#file === undefined ? {} : { file: this.#file }),
+      ...position,
+    };
   }
 
   /** Adds what the schema found. */

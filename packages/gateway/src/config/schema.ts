@@ -9,7 +9,9 @@ import { laterStrategies } from "./unavailable.ts";
 const server = section({
   host: host("Address to listen on.").prefault("127.0.0.1"),
   port: whole(0, 65_535, "Port to listen on; 0 picks a free one.").prefault(4141),
-  hosts: list(host("A host name.")).describe("Host names, besides loopback's, that requests may bear while bound to loopback."),
+  hosts: list(host("A host name.")).describe(
+    "Host names, besides loopback's, that requests may bear while bound to loopback.",
+  ),
   cors: section({
     origins: origins('Origins whose pages may call the gateway; ["*"] allows all.').prefault([]),
   }),
@@ -23,7 +25,9 @@ const server = section({
   timeouts: section({
     connect: duration("Until the connection to the upstream stands.").prefault("5s"),
     firstToken: duration("Until the first meaningful event of a streamed answer.").prefault("60s"),
-    firstByte: duration("Until the first byte of an unstreamed answer, which comes when it is complete.").prefault("5m"),
+    firstByte: duration("Until the first byte of an unstreamed answer, which comes when it is complete.").prefault(
+      "5m",
+    ),
     idle: duration("Between two bytes of an answer.").prefault("60s"),
     total: duration("A whole exchange with all its attempts.").prefault("10m"),
     header: duration("Until a request's head has come.").prefault("15s"),
@@ -89,7 +93,9 @@ const model = z.strictObject({
   name: modelPattern("What clients ask for; may hold one `*`."),
   aliases: list(modelPattern("Another name for it.")),
   enabled: flag("False takes it out of service.").prefault(true),
-  strategy: choice(["backup"], "How targets are chosen: `backup` takes them in order.", laterStrategies).prefault("backup"),
+  strategy: choice(["backup"], "How targets are chosen: `backup` takes them in order.", laterStrategies).prefault(
+    "backup",
+  ),
   targets: z
     .array(
       z.strictObject({
@@ -100,9 +106,14 @@ const model = z.strictObject({
     )
     .min(1),
   failover: section({ attempts: whole(1, 20, "Most attempts for one request.").prefault(3) }),
-  relay: choice(["auto", "always", "never"], "`never` translates same-protocol traffic too, `always` passes it unread.").prefault("auto"),
+  relay: choice(
+    ["auto", "always", "never"],
+    "`never` translates same-protocol traffic too, `always` passes it unread.",
+  ).prefault("auto"),
   echo: choice(["upstream", "requested"], "Which model name an answer bears.").prefault("upstream"),
-  defaults: freeObject("Request fields that are set where the client leaves them out.", ["model", "stream"]).prefault({}),
+  defaults: freeObject("Request fields that are set where the client leaves them out.", ["model", "stream"]).prefault(
+    {},
+  ),
   ...facts,
 });
 
@@ -110,7 +121,9 @@ const model = z.strictObject({
 export const documentSchema = (endpointTypes: readonly string[]) =>
   z.strictObject({
     server,
-    store: store("Where keys and the ledger live: sqlite (a file in the data directory), :memory: or a file name.").prefault("sqlite"),
+    store: store(
+      "Where keys and the ledger live: sqlite (a file in the data directory), :memory: or a file name.",
+    ).prefault("sqlite"),
     state: state("Where shared counters live.").prefault("memory"),
     access: section({
       open: choice(["loopback", "never", "always"], "Who may come without a key.").prefault("loopback"),

@@ -7,20 +7,26 @@ const bothKeys = { CEREBRAS_API_KEY: "a", CHUTES_API_KEY: "b" } as const;
 
 test("two keys alone give one model with a backup", () => {
   const { endpoints, models, notes } = loaded("", { variables: bothKeys });
-  assert.deepEqual(endpoints.map(({ name, detected, timeouts }) => [name, detected, timeouts]), [
-    ["cerebras", true, {}],
-    ["chutes", true, {}],
-  ]);
-  assert.deepEqual(models.map(({ name, strategy, targets }) => ({ name, strategy, targets })), [
-    {
-      name: "qwen-3-coder",
-      strategy: "backup",
-      targets: [
-        { endpoint: "cerebras", model: "qwen-3-coder-480b" },
-        { endpoint: "chutes", model: "Qwen/Qwen3-Coder-480B-A35B-Instruct-FP8" },
-      ],
-    },
-  ]);
+  assert.deepEqual(
+    endpoints.map(({ name, detected, timeouts }) => [name, detected, timeouts]),
+    [
+      ["cerebras", true, {}],
+      ["chutes", true, {}],
+    ],
+  );
+  assert.deepEqual(
+    models.map(({ name, strategy, targets }) => ({ name, strategy, targets })),
+    [
+      {
+        name: "qwen-3-coder",
+        strategy: "backup",
+        targets: [
+          { endpoint: "cerebras", model: "qwen-3-coder-480b" },
+          { endpoint: "chutes", model: "Qwen/Qwen3-Coder-480B-A35B-Instruct-FP8" },
+        ],
+      },
+    ],
+  );
   assert.deepEqual(notes, [
     "CEREBRAS_API_KEY: endpoint cerebras",
     "CHUTES_API_KEY: endpoint chutes",
@@ -37,11 +43,17 @@ test("its names and its timeout can be set", () => {
     REQUEST_TIMEOUT: "30000",
   };
   const { endpoints, models } = loaded("", { variables });
-  assert.deepEqual(models.map(({ name, targets }) => [name, targets.map(({ model }) => model)]), [["three", ["one", "two"]]]);
-  assert.deepEqual(endpoints.map(({ timeouts }) => timeouts), [
-    { firstToken: 30_000, firstByte: 30_000 },
-    { firstToken: 30_000, firstByte: 30_000 },
-  ]);
+  assert.deepEqual(
+    models.map(({ name, targets }) => [name, targets.map(({ model }) => model)]),
+    [["three", ["one", "two"]]],
+  );
+  assert.deepEqual(
+    endpoints.map(({ timeouts }) => timeouts),
+    [
+      { firstToken: 30_000, firstByte: 30_000 },
+      { firstToken: 30_000, firstByte: 30_000 },
+    ],
+  );
 });
 
 test("one key alone gives its endpoint and no model", () => {
@@ -51,13 +63,19 @@ test("one key alone gives its endpoint and no model", () => {
 
 test("the document's own model of that name goes first", () => {
   const text = "models: [{ name: other, aliases: [qwen-3-coder], targets: [{ endpoint: chutes, model: m }] }]";
-  assert.deepEqual(loaded(text, { variables: bothKeys }).models.map(({ name }) => name), ["other"]);
+  assert.deepEqual(
+    loaded(text, { variables: bothKeys }).models.map(({ name }) => name),
+    ["other"],
+  );
 });
 
 test("the model leads to the document's endpoint of that type", () => {
   const text = "endpoints: [{ name: fast, type: cerebras, credentials: [{ apiKey: '${CEREBRAS_API_KEY}' }] }]";
   const { models } = loaded(text, { variables: { ...bothKeys, REQUEST_TIMEOUT: "5" } });
-  assert.deepEqual(models[0]?.targets.map(({ endpoint }) => endpoint), ["fast", "chutes"]);
+  assert.deepEqual(
+    models[0]?.targets.map(({ endpoint }) => endpoint),
+    ["fast", "chutes"],
+  );
 });
 
 test("a timeout that is no number is a problem", () => {
@@ -66,14 +84,22 @@ test("a timeout that is no number is a problem", () => {
   ]);
 });
 
+test("a model name that is a pattern is a problem", () => {
+  const variables = { ...bothKeys, PROXY_MODEL_NAME: "**" };
+  assert.deepEqual(problemsOf("", { variables }), ["environment: PROXY_MODEL_NAME: must be a model name"]);
+});
+
 test("fixed client keys close the gateway, also without detection, unless the document says otherwise", () => {
   const variables = { API_KEY: "k1", PROXY_API_KEY: " k2 " };
   const closed = loaded("detect: false", { variables });
   assert.equal(closed.access.open, "never");
-  assert.deepEqual(closed.access.fixedKeys.map(({ name, key }) => [name, key.reveal()]), [
-    ["PROXY_API_KEY", "k2"],
-    ["API_KEY", "k1"],
-  ]);
+  assert.deepEqual(
+    closed.access.fixedKeys.map(({ name, key }) => [name, key.reveal()]),
+    [
+      ["PROXY_API_KEY", "k2"],
+      ["API_KEY", "k1"],
+    ],
+  );
   assert.equal(loaded("access: { open: loopback }", { variables }).access.open, "loopback");
   assert.equal(loaded("", { variables: { ...variables, PATCHBAY_OPEN: "always" } }).access.open, "always");
   assert.equal(loaded("access:\n  open: always", {}).access.open, "always");
@@ -102,7 +128,14 @@ test("the document goes before the seeds' variables", () => {
 });
 
 test("variables that this version does not use are named", () => {
-  const variables = { CEREBRAS_REQUESTS_PER_MINUTE: "12", QODER_TIMEOUT_MS: "1", CLAUDE_CLI_PATH: "x", RATE_LIMIT_PER_MINUTE: "1", RATE_LIMIT_CHAT_PER_MINUTE: "1", XML_CATALOG_FILES: "x" };
+  const variables = {
+    CEREBRAS_REQUESTS_PER_MINUTE: "12",
+    QODER_TIMEOUT_MS: "1",
+    CLAUDE_CLI_PATH: "x",
+    RATE_LIMIT_PER_MINUTE: "1",
+    RATE_LIMIT_CHAT_PER_MINUTE: "1",
+    XML_CATALOG_FILES: "x",
+  };
   assert.deepEqual(loaded("", { variables }).notes, [
     "CEREBRAS_REQUESTS_PER_MINUTE is set, but this version does not use it yet",
     "CLAUDE_CLI_PATH is set, but this version does not use it yet",

@@ -38,7 +38,11 @@ export const settingRows: readonly SettingRow[] = [
 ];
 
 function readOrigins(text: string): readonly string[] | undefined {
-  if (!text.startsWith("[")) return text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+  if (!text.startsWith("["))
+    return text
+      .split(",")
+      .map((item) => item.trim())
+      .filter((item) => item !== "");
   try {
     const value: unknown = JSON.parse(text);
     return Array.isArray(value) && value.every((item) => typeof item === "string") ? value : undefined;
@@ -82,7 +86,10 @@ const modelRows: readonly ModelRow[] = [
       {
         type: "chutes",
         key: "CHUTES_API_KEY",
-        model: { variable: "CHUTES_MODEL_NAME", fallback: "Qwen/Qwen3-Coder-480B-A35B-Instruct-FP8" },
+        model: {
+          variable: "CHUTES_MODEL_NAME",
+          fallback: "Qwen/Qwen3-Coder-480B-A35B-Instruct-FP8",
+        },
       },
     ],
   },
@@ -109,18 +116,25 @@ export function seedModels(
   const problems: { name: string; message: string }[] = [];
   for (const row of modelRows) {
     if (!row.targets.every(({ key }) => environment.has(key))) continue;
-    const timeout = environment.get(row.timeout)?.trim();
-    const milliseconds = Number(timeout);
-    if (timeout !== undefined && (!/^\d+$/.test(timeout) || milliseconds < 1 || milliseconds > 2_147_483_647)) {
+    const timeout = readTimeout(environment.get(row.timeout));
+    const own = row.targets.map(({ type }) => type).filter((type) => isDetected(type, endpoints));
+    if (timeout === "invalid") {
       problems.push({ name: row.timeout, message: "must be a whole number of milliseconds" });
-    } else if (timeout !== undefined) {
-      for (const { type } of row.targets) timeouts.set(type, milliseconds);
-      notes.push(`${row.timeout}: how long an answer of ${row.targets.map(({ type }) => type).join(" and ")} may take to begin`);
+    } else if (timeout !== undefined && own.length > 0) {
+      for (const type of own) timeouts.set(type, timeout);
+      notes.push(`${row.timeout}: how long an answer of ${own.join(" and ")} may take to begin`);
+    }
+    for (const { variable } of [row.name, ...row.targets.map(({ model }) => model)]) {
+      const given = environment.get(variable)?.trim() ?? "";
+      if (/[*\p{Cc}]/u.test(given) || given.length > 256) {
+        problems.push({ name: variable, message: "must be a model name" });
+      }
     }
     const name = valueOf(row.name, environment);
     const targets = row.targets.flatMap(({ type, model }) => {
       const endpoint = endpoints.find((candidate) => candidate.type === type && candidate.enabled);
-      return endpoint === undefined ? [] : [{ endpoint: endpoint.name, model: valueOf(model, environment) }];
+      const actual = valueOf(model, environment);
+      return endpoint === undefined ? [] : [{ endpoint: endpoint.name, model: actual }];
     });
     if (taken.has(name) || targets.length === 0) continue;
     models.push({
@@ -139,6 +153,16 @@ export function seedModels(
     notes.push(`${row.targets.map(({ key }) => key).join(" and ")}: model ${name} (${route})`);
   }
   return { models, timeouts, notes, problems };
+}
+
+const isDetected = (type: string, endpoints: readonly EndpointSettings[]): boolean =>
+  endpoints.some((endpoint) => endpoint.type === type && endpoint.detected);
+
+/** Milliseconds, within what Node's timers can wait. */
+function readTimeout(text: string | undefined): number | "invalid" | undefined {
+  if (text === undefined) return undefined;
+  const milliseconds = /^\d{1,10}$/.test(text.trim()) ? Number(text) : 0;
+  return milliseconds >= 1 && milliseconds <= 2_147_483_647 ? milliseconds : "invalid";
 }
 
 function valueOf(row: { readonly variable: string; readonly fallback: string }, environment: Environment): string {

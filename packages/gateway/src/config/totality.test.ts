@@ -29,7 +29,7 @@ function check(text: string): boolean {
     }
   } else {
     assert.ok(result.problems.length > 0);
-    for (const { message } of result.problems) assert.match(message, /^[^\n\r\u001b]+$/);
+    for (const { message } of result.problems) assert.match(message, /^\P{Cc}+$/u);
   }
   return result.ok;
 }
@@ -41,29 +41,95 @@ test("a document cut at any byte is whole or refused, and never throws", () => {
   assert.ok(verdicts.includes(false));
 });
 
-test("a document with any byte replaced never throws", () => {
+test("a document with any character replaced never throws", () => {
+  const replacements = ["{", "*", "\u0000", ":"];
   for (let index = 0; index < document.length; index++) {
-    for (const character of ["{", "*", "\u0000", ":"]) check(document.slice(0, index) + character + document.slice(index + 1));
+    check(document.slice(0, index) + replacements[index % replacements.length] + document.slice(index + 1));
   }
 });
 
 test("any text is configured or refused, and never throws", () => {
-  const pieces = fastCheck.constantFrom(..."[]{}:,-?&*!|>'\"%@`#$\\ \n\t~", "\n  - ", "${", "file:", "<<: ", "\uFEFF", "\r\n", "\u2028", "\ud800");
-  const noise = fastCheck.array(fastCheck.oneof(pieces, fastCheck.string({ unit: "binary", maxLength: 5 })), { maxLength: 30 });
-  fastCheck.assert(fastCheck.property(noise, (parts) => void check(parts.join(""))), { numRuns: 500 });
+  const pieces = fastCheck.constantFrom(
+    ..."[]{}:,-?&*!|>'\"%@`#$\\ \n\t~".split(""),
+    "\n  - ",
+    "${",
+    "file:",
+    "<<: ",
+    "\uFEFF",
+    "\r\n",
+    "\u2028",
+    "\ud800",
+  );
+  const noise = fastCheck.array(fastCheck.oneof(pieces, fastCheck.string({ unit: "binary", maxLength: 5 })), {
+    maxLength: 30,
+  });
+  fastCheck.assert(
+    fastCheck.property(noise, (parts) => void check(parts.join(""))),
+    { numRuns: 300 },
+  );
 });
 
-const names = ["server", "port", "endpoints", "models", "name", "type", "targets", "endpoint", "model", "headers", "credentials", "apiKey", "__proto__", "constructor", "toString", "url", "aliases", "defaults", "timeouts", "price", "access", "open", "failover", "cors", "origins"];
-const words = ["openai", "a", "a/b", "*", "${KEY}", "${NONE}", "secret:x", "file:x", "https://x", "", "auto", "5s", "true"];
+const names = [
+  "server",
+  "port",
+  "endpoints",
+  "models",
+  "name",
+  "type",
+  "targets",
+  "endpoint",
+  "model",
+  "headers",
+  "credentials",
+  "apiKey",
+  "__proto__",
+  "constructor",
+  "toString",
+  "url",
+  "aliases",
+  "defaults",
+  "timeouts",
+  "price",
+  "access",
+  "open",
+  "failover",
+  "cors",
+  "origins",
+];
+const words = [
+  "openai",
+  "a",
+  "a/b",
+  "*",
+  "${KEY}",
+  "${NONE}",
+  "secret:x",
+  "file:x",
+  "https://x",
+  "",
+  "auto",
+  "5s",
+  "true",
+];
 
 test("any JSON as a document is configured or refused, and never throws", () => {
   const { tree } = fastCheck.letrec<{ tree: unknown }>((tie) => ({
     tree: fastCheck.oneof(
       { maxDepth: 6 },
-      fastCheck.oneof(fastCheck.constantFrom(...words), fastCheck.double(), fastCheck.boolean(), fastCheck.constant(null)) as Arbitrary<unknown>,
+      fastCheck.oneof(
+        fastCheck.constantFrom(...words),
+        fastCheck.double(),
+        fastCheck.boolean(),
+        fastCheck.constant(null),
+      ) as Arbitrary<unknown>,
       fastCheck.array(tie("tree"), { maxLength: 4 }),
-      fastCheck.dictionary(fastCheck.oneof(fastCheck.constantFrom(...names), fastCheck.string()), tie("tree"), { maxKeys: 5 }),
+      fastCheck.dictionary(fastCheck.oneof(fastCheck.constantFrom(...names), fastCheck.string()), tie("tree"), {
+        maxKeys: 5,
+      }),
     ),
   }));
-  fastCheck.assert(fastCheck.property(tree, (value) => void check(JSON.stringify(value))), { numRuns: 1000 });
+  fastCheck.assert(
+    fastCheck.property(tree, (value) => void check(JSON.stringify(value))),
+    { numRuns: 400 },
+  );
 });

@@ -26,7 +26,8 @@ const durations: readonly (readonly [written: unknown, milliseconds: number | un
   ["9".repeat(15) + "d", undefined],
 ];
 for (const [written, expected] of durations) {
-  test(`the duration ${JSON.stringify(written)} is ${expected ?? "none"}`, () => assert.equal(parseDuration(written), expected));
+  test(`the duration ${JSON.stringify(written)} is ${expected ?? "none"}`, () =>
+    assert.equal(parseDuration(written), expected));
 }
 
 const sizes: readonly (readonly [written: unknown, bytes: number | undefined])[] = [
@@ -43,5 +44,6 @@ const sizes: readonly (readonly [written: unknown, bytes: number | undefined])[]
   ["-1KB", undefined],
 ];
 for (const [written, expected] of sizes) {
-  test(`the size ${JSON.stringify(written)} is ${expected ?? "none"}`, () => assert.equal(parseSize(written), expected));
+  test(`the size ${JSON.stringify(written)} is ${expected ?? "none"}`, () =>
+    assert.equal(parseSize(written), expected));
 }

@@ -88,7 +88,10 @@ test("a change between loading and watching is seen", async () => {
 
 test("a volume that swaps a link is seen", async () => {
   const directory = mkdtempSync(join(tmpdir(), "patchbay-volume-"));
-  for (const [version, text] of [["1", "first"], ["2", "second"]] as const) {
+  for (const [version, text] of [
+    ["1", "first"],
+    ["2", "second"],
+  ] as const) {
     mkdirSync(join(directory, version));
     writeFileSync(join(directory, version, "patchbay.yaml"), text);
   }

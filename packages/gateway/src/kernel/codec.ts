@@ -112,7 +112,10 @@ export interface PassThrough {
 export interface Egress {
   /** What the dialect needs changed in a same-protocol request; undefined when edits cannot say it and it must be translated. */
   passThrough(request: RequestView, dialect: Dialect): PassThrough | undefined;
-  writeRequest(request: CanonicalRequest, dialect: Dialect): { readonly body: JsonObject; readonly losses: readonly Loss[] };
+  writeRequest(
+    request: CanonicalRequest,
+    dialect: Dialect,
+  ): { readonly body: JsonObject; readonly losses: readonly Loss[] };
   streamDecoder(): Machine<WireEvent, AnswerEvent>;
   readAnswer(body: JsonObject): readonly AnswerEvent[];
   /** The meaning of an error answer. `body` is parsed JSON or, where it was none, undefined. */

@@ -7,7 +7,16 @@ import type { Loss } from "../kernel/loss.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
 import { readRetryAfter } from "../wire/headers.ts";
 import type { PreparedCall } from "./prepare.ts";
-import { EncodedStream, parseJson, readWhole, TappedStream, tapWhole, TranslatedStream, UnreadStream, writeWhole } from "./interpreter.ts";
+import {
+  EncodedStream,
+  parseJson,
+  readWhole,
+  TappedStream,
+  tapWhole,
+  TranslatedStream,
+  UnreadStream,
+  writeWhole,
+} from "./interpreter.ts";
 import type { Interpreter, WholeAnswer } from "./interpreter.ts";
 import { newObservation } from "./observer.ts";
 import type { Ticking } from "./ticker.ts";
@@ -171,7 +180,9 @@ export abstract class Attempt implements Ticking {
       return this.complete(bytes);
     }
     if (this.firstAt !== undefined && bytes.length > 0) this.owner.deliver(bytes);
-    this.giveUp(seen.failure ?? failure("broken-stream", `${this.endpoint.name} ended its answer before it was complete.`));
+    this.giveUp(
+      seen.failure ?? failure("broken-stream", `${this.endpoint.name} ended its answer before it was complete.`),
+    );
   }
 
   protected passWhole(answer: WholeAnswer): void {
@@ -188,7 +199,9 @@ export abstract class Attempt implements Ticking {
   #checkIdle(now: number): void {
     const { idle } = this.endpoint.timeouts;
     if (this.#anyByte() && now - this.lastAt > idle) {
-      this.giveUp(failure("timeout-idle", `${this.endpoint.name} sent nothing for ${idle} ms in the middle of its answer.`));
+      this.giveUp(
+        failure("timeout-idle", `${this.endpoint.name} sent nothing for ${idle} ms in the middle of its answer.`),
+      );
     }
   }
 }
@@ -254,7 +267,12 @@ export class WireAttempt extends Attempt implements WireReceiver {
       this.#retryAfter = readRetryAfter(header, this.context.clock.now());
       return;
     }
-    this.giveUp(failure("bad-response", `${this.endpoint.name} answered with an unexpected redirect (${status}), which is never followed.`));
+    this.giveUp(
+      failure(
+        "bad-response",
+        `${this.endpoint.name} answered with an unexpected redirect (${status}), which is never followed.`,
+      ),
+    );
   }
 
   data(chunk: Buffer): void {
@@ -295,7 +313,9 @@ export class WireAttempt extends Attempt implements WireReceiver {
     if (this.#bodyBytes === 0) {
       return this.giveUp(failure("bad-response", `${this.endpoint.name} answered ${this.#status} with an empty body.`));
     }
-    this.#answerWhole(this.#body.length === 1 && this.#body[0] !== undefined ? this.#body[0] : Buffer.concat(this.#body));
+    this.#answerWhole(
+      this.#body.length === 1 && this.#body[0] !== undefined ? this.#body[0] : Buffer.concat(this.#body),
+    );
   }
 
   /** A body that came whole, or was collected because the client wants it whole. */
@@ -304,7 +324,8 @@ export class WireAttempt extends Attempt implements WireReceiver {
     const { codec, sight, tap, answer } = this.#call;
     const streamed = this.#shape === "stream";
     if (sight !== "translate" && !streamed && !this.input.body.stream) {
-      if (sight === "relay") return this.passWhole({ bytes: body, seen: { ...newObservation(), started: true, finished: true } });
+      if (sight === "relay")
+        return this.passWhole({ bytes: body, seen: { ...newObservation(), started: true, finished: true } });
       return this.passWhole(tapWhole(codec, body, { ...tap, ...echo(answer()) }));
     }
     const events = readWhole(codec, body, streamed);
@@ -367,7 +388,8 @@ export class EventAttempt extends Attempt {
   }
 
   protected ended(): void {
-    if (this.#encoder === undefined) return this.passWhole(writeWhole(this.input.codec, this.#events, this.#call.answer()));
+    if (this.#encoder === undefined)
+      return this.passWhole(writeWhole(this.input.codec, this.#events, this.#call.answer()));
     this.passLast(Buffer.from(this.#encoder.end()));
   }
 
@@ -390,9 +412,11 @@ function tooLarge(limit: number): Failure {
 
 /** What an answer without a telling content type is, by its first byte. */
 function sniff(chunk: Buffer): "stream" | "whole" | undefined {
-  const text = chunk.toString("latin1", 0, 64).replace(/^\xef\xbb\xbf/, "").trimStart();
+  const text = chunk
+    .toString("latin1", 0, 64)
+    .replace(/^\xef\xbb\xbf/, "")
+    .trimStart();
   if (text.startsWith("{") || text.startsWith("[")) return "whole";
   if (/^(?:data|event|id|retry)?:/.test(text)) return "stream";
   return undefined;
 }
-

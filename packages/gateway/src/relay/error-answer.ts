@@ -40,7 +40,8 @@ export function errorAnswer(ingress: Pick<Ingress, "writeError">, failure: Failu
     ["content-length", String(body.length)],
   ];
   if (status === 429 || failure.retryAfter !== undefined || status === 503) {
-    const seconds = failure.retryAfter === undefined ? defaultRetryAfter : Math.max(1, Math.ceil(failure.retryAfter / 1000));
+    const seconds =
+      failure.retryAfter === undefined ? defaultRetryAfter : Math.max(1, Math.ceil(failure.retryAfter / 1000));
     headers.push(["retry-after", String(seconds)]);
   }
   if (!worthRetrying.has(failure.kind)) headers.push(["x-should-retry", "false"]);
@@ -55,7 +56,9 @@ export function summarize(attempts: readonly Failure[]): Failure | undefined {
   const limited = attempts.filter(({ kind }) => kind === "rate-limited" || kind === "overloaded");
   if (limited.length > 0 && limited.length === attempts.length) {
     const soonest = limited.reduce((a, b) => ((b.retryAfter ?? Infinity) < (a.retryAfter ?? Infinity) ? b : a));
-    return limited.find(({ kind }) => kind === "rate-limited") === undefined ? soonest : { ...soonest, kind: "rate-limited" };
+    return limited.find(({ kind }) => kind === "rate-limited") === undefined
+      ? soonest
+      : { ...soonest, kind: "rate-limited" };
   }
   return attempts.findLast(({ kind }) => failures[kind].blame === "client") ?? attempts.at(-1);
 }

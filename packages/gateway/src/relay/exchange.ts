@@ -31,6 +31,7 @@ export class Exchange implements AttemptOwner, Ticking {
   #index = 0;
   #tries = 0;
   #retriedSame = false;
+  #failedBefore: AttemptReport["after"];
   #attempt: Attempt | undefined;
   #sight: Sight | undefined;
   #waiting: NodeJS.Timeout | undefined;
@@ -87,11 +88,10 @@ export class Exchange implements AttemptOwner, Ticking {
     }
     if (retry === "same" && !this.#retriedSame) {
       this.#retriedSame = true;
-      this.#reportAttempt(attempt, why, attempt.planned.endpoint);
+      this.#reportAttempt(attempt, why);
       return this.#begin();
     }
-    const next = this.#input.plan.attempts[this.#index + 1];
-    this.#reportAttempt(attempt, why, next?.endpoint);
+    this.#reportAttempt(attempt, why);
     this.#index++;
     this.#retriedSame = false;
     this.#begin();
@@ -235,15 +235,19 @@ export class Exchange implements AttemptOwner, Ticking {
     this.#attempt?.cancel();
   }
 
-  #reportAttempt(attempt: Attempt, why?: Failure, next?: string): void {
+  #reportAttempt(attempt: Attempt, why?: Failure): void {
+    const before = this.#failedBefore;
+    const { endpoint } = attempt.planned;
+    if (why !== undefined) this.#failedBefore = { endpoint, failure: why };
     const report: AttemptReport = {
-      endpoint: attempt.planned.endpoint,
+      input: this.#input,
+      endpoint,
       model: attempt.planned.model,
       stream: this.#input.body.stream,
       duration: this.#context.clock.monotonic() - attempt.sentAt,
       ...(why === undefined ? {} : { failure: why }),
       ...(attempt.firstAt === undefined ? {} : { timeToFirstToken: attempt.firstAt - attempt.sentAt }),
-      ...(next === undefined ? {} : { next }),
+      ...(before === undefined || before.endpoint === endpoint ? {} : { after: before }),
     };
     this.#context.observer.attempted(report);
   }
@@ -274,7 +278,11 @@ export class Exchange implements AttemptOwner, Ticking {
 }
 
 function coolingDown(endpoint: string, wait: number): Failure {
-  return failure("rate-limited", `${endpoint} asked for a pause; it can be tried again in ${Math.ceil(wait / 1000)} s.`, {
-    retryAfter: wait,
-  });
+  return failure(
+    "rate-limited",
+    `${endpoint} asked for a pause; it can be tried again in ${Math.ceil(wait / 1000)} s.`,
+    {
+      retryAfter: wait,
+    },
+  );
 }

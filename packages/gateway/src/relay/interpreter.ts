@@ -192,7 +192,11 @@ export interface WholeAnswer {
 }
 
 /** `tap` on a whole answer: the same bytes, but for the model's name where the client is to see its own. */
-export function tapWhole(codec: Codec, bytes: Buffer, options: TapOptions & { readonly echoModel?: string }): WholeAnswer {
+export function tapWhole(
+  codec: Codec,
+  bytes: Buffer,
+  options: TapOptions & { readonly echoModel?: string },
+): WholeAnswer {
   const tap = codec.egress.tap(options);
   const body = parseObject(bytes);
   if (body === undefined) tap.seen.failure = notJson();

@@ -58,7 +58,10 @@ export function prepare(
     if (through !== undefined) {
       const bytes = splice(body.bytes, body.object, [rename, ...through.edits]);
       const { codec, sight } = choice;
-      return { ok: true, value: { kind: "wire", backend, codec, sight, body: bytes, tap: through.tap, losses: [], answer } };
+      return {
+        ok: true,
+        value: { kind: "wire", backend, codec, sight, body: bytes, tap: through.tap, losses: [], answer },
+      };
     }
   }
 

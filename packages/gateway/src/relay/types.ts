@@ -104,6 +104,7 @@ export interface Caller {
 }
 
 export interface AttemptReport {
+  readonly input: ExchangeInput;
   readonly endpoint: string;
   readonly model: string;
   readonly stream: boolean;
@@ -113,8 +114,8 @@ export interface AttemptReport {
   readonly duration: number;
   /** Milliseconds from sending to the first meaningful event. */
   readonly timeToFirstToken?: number;
-  /** The endpoint that is asked next, because this one failed. */
-  readonly next?: string;
+  /** The failed attempt before this one, when that was at another endpoint. */
+  readonly after?: { readonly endpoint: string; readonly failure: Failure };
 }
 
 export interface ExchangeReport {

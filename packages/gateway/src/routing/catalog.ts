@@ -62,7 +62,10 @@ export function resolve(catalog: Catalog, name: string): VirtualModel | undefine
     direct(catalog, name) ??
     matched(catalog, name, false) ??
     byEndpoints(name, catalog.listed.get(name) ?? []) ??
-    byEndpoints(name, catalog.endpoints.filter((endpoint) => knownByPattern(endpoint, name))) ??
+    byEndpoints(
+      name,
+      catalog.endpoints.filter((endpoint) => knownByPattern(endpoint, name)),
+    ) ??
     matched(catalog, name, true)
   );
 }
@@ -97,7 +100,10 @@ function matched(catalog: Catalog, name: string, catchAll: boolean): VirtualMode
     if ((literal === 0) !== catchAll || name.length < literal) continue;
     if (!name.startsWith(pattern.before) || !name.endsWith(pattern.after)) continue;
     const text = name.slice(pattern.before.length, name.length - pattern.after.length);
-    const targets = pattern.model.targets.map((target) => ({ ...target, model: target.model.replace("*", () => text) }));
+    const targets = pattern.model.targets.map((target) => ({
+      ...target,
+      model: target.model.replace("*", () => text),
+    }));
     return { ...pattern.model, targets };
   }
   return undefined;
@@ -108,14 +114,19 @@ function knownByPattern(endpoint: EndpointView, name: string): boolean {
     const star = pattern.indexOf("*");
     if (star === -1) return pattern === name;
     return (
-      name.length >= pattern.length - 1 && name.startsWith(pattern.slice(0, star)) && name.endsWith(pattern.slice(star + 1))
+      name.length >= pattern.length - 1 &&
+      name.startsWith(pattern.slice(0, star)) &&
+      name.endsWith(pattern.slice(star + 1))
     );
   });
 }
 
 function byEndpoints(name: string, endpoints: readonly EndpointView[]): VirtualModel | undefined {
   if (endpoints.length === 0) return undefined;
-  return adHoc(name, endpoints.map((endpoint) => ({ endpoint: endpoint.name, model: name })));
+  return adHoc(
+    name,
+    endpoints.map((endpoint) => ({ endpoint: endpoint.name, model: name })),
+  );
 }
 
 function adHoc(name: string, targets: readonly Target[]): VirtualModel {

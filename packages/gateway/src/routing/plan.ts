@@ -46,9 +46,13 @@ export function plan(facts: RoutingFacts, catalog: Catalog, health: TargetHealth
     const reasons = excluded.map((exclusion) => `${exclusion.endpoint}/${exclusion.model}: ${exclusion.reason}`);
     return {
       ok: false,
-      failure: failure("unsupported", `no target of model '${facts.model}' can take this request (${reasons.join("; ")})`, {
-        param: "model",
-      }),
+      failure: failure(
+        "unsupported",
+        `no target of model '${facts.model}' can take this request (${reasons.join("; ")})`,
+        {
+          param: "model",
+        },
+      ),
     };
   }
   return { ok: true, value: { model, attempts: attempts.slice(0, model.attempts), excluded } };

@@ -5,7 +5,10 @@ export function corsHeaders(origin: string, allowed: readonly string[]): string[
   if (!allowed.includes(origin) && !allowed.includes("*")) return [];
   return [
     ...["access-control-allow-origin", origin],
-    ...["access-control-expose-headers", "x-request-id, retry-after, x-patchbay-endpoint, x-patchbay-model, x-patchbay-attempts, x-patchbay-loss"],
+    ...[
+      "access-control-expose-headers",
+      "x-request-id, retry-after, x-patchbay-endpoint, x-patchbay-model, x-patchbay-attempts, x-patchbay-loss",
+    ],
     ...["vary", "origin"],
   ];
 }
@@ -19,7 +22,10 @@ export function answerPreflight({ request, response }: Incoming, allowed: readon
   response.writeHead(204, [
     ...headers,
     ...["access-control-allow-methods", "GET, POST, OPTIONS"],
-    ...["access-control-allow-headers", request.headers["access-control-request-headers"] ?? "authorization, content-type"],
+    ...[
+      "access-control-allow-headers",
+      request.headers["access-control-request-headers"] ?? "authorization, content-type",
+    ],
     ...["access-control-max-age", "600"],
   ]);
   response.end();

@@ -81,7 +81,10 @@ export class Gateway {
     this.#server.maxConnections = limits.connections;
     this.#server.on("clientError", (error, socket) => this.#clientError(error, socket as Socket));
     this.#server.on("upgrade", (_request, socket) => {
-      rawAnswer(socket as Socket, errorAnswer(errors, failure("upgrade-required", "WebSocket is not served here; use HTTP.")));
+      rawAnswer(
+        socket as Socket,
+        errorAnswer(errors, failure("upgrade-required", "WebSocket is not served here; use HTTP.")),
+      );
     });
   }
 
@@ -125,10 +128,15 @@ export class Gateway {
     const { runtime, codec } = order;
     const { server } = runtime.config;
     if (this.#active.size >= server.limits.concurrent) {
-      const why = failure("overwhelmed", `${server.limits.concurrent} requests are under way (server.limits.concurrent).`);
+      const why = failure(
+        "overwhelmed",
+        `${server.limits.concurrent} requests are under way (server.limits.concurrent).`,
+      );
       return this.refuse(incoming, codec.ingress, why);
     }
-    const sink = new ResponseSink(incoming.response, this.#commonHeaders(incoming), () => this.#active.delete(exchange));
+    const sink = new ResponseSink(incoming.response, this.#commonHeaders(incoming), () =>
+      this.#active.delete(exchange),
+    );
     const exchange = new Exchange(
       {
         id: incoming.id,
@@ -170,7 +178,8 @@ export class Gateway {
       caller: callerOf(incoming),
       ...(about === undefined ? {} : { about }),
     });
-    const rest = request.headers["transfer-encoding"] === undefined ? Number(request.headers["content-length"] ?? 0) : Infinity;
+    const rest =
+      request.headers["transfer-encoding"] === undefined ? Number(request.headers["content-length"] ?? 0) : Infinity;
     if (request.complete || rest <= readOnLimit) {
       // Node reads what is left of a body and throws it away, and the connection lives on.
       response.writeHead(answer.status, headers).end(answer.body);
@@ -253,14 +262,18 @@ export class Gateway {
 
   #enter(incoming: Incoming, route: Route, runtime: Runtime): void {
     if (route.access === "public") return route.handle(incoming);
-    if (this.#draining) return this.refuse(incoming, route.errors, failure("draining", "The gateway is shutting down."));
+    if (this.#draining)
+      return this.refuse(incoming, route.errors, failure("draining", "The gateway is shutting down."));
     const { headers, socket } = incoming.request;
     const peer = { loopback: isLoopback(socket.remoteAddress) };
     const trusted = route.access === "operator" && peer.loopback;
     const who = trusted ? openCaller : runtime.authenticator.authenticate(credentialsOf(incoming.request), peer);
     if (!who.ok) return this.refuse(incoming, route.errors, who.failure);
     // Without a key anyone on this machine may call, but not a page of some other site in a browser on it.
-    if (who.value.kind === "open" && !isAllowedOrigin(headers.origin, headers.host, runtime.config.server.cors.origins)) {
+    if (
+      who.value.kind === "open" &&
+      !isAllowedOrigin(headers.origin, headers.host, runtime.config.server.cors.origins)
+    ) {
       const why = failure("forbidden", "Pages of this origin need a key, or to be listed in server.cors.origins.");
       return this.refuse(incoming, route.errors, why);
     }

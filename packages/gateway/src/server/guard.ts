@@ -53,14 +53,23 @@ export function isLoopback(address: string | undefined): boolean {
 export function isAllowedHost(host: string | undefined, allowed: readonly string[]): boolean {
   if (host === undefined) return false;
   const name = host.replace(/:\d{1,5}$/, "").toLowerCase();
-  return loopbackNames.has(name) || name.endsWith(".localhost") || allowed.includes(name) || /^127(?:\.\d{1,3}){3}$/.test(name);
+  return (
+    loopbackNames.has(name) ||
+    name.endsWith(".localhost") ||
+    allowed.includes(name) ||
+    /^127(?:\.\d{1,3}){3}$/.test(name)
+  );
 }
 
 /**
  * Whether a browser's page may call: pages of the gateway's own origin and of configured origins. Requests without an
  * Origin header do not come from another site's page.
  */
-export function isAllowedOrigin(origin: string | undefined, host: string | undefined, allowed: readonly string[]): boolean {
+export function isAllowedOrigin(
+  origin: string | undefined,
+  host: string | undefined,
+  allowed: readonly string[],
+): boolean {
   if (origin === undefined) return true;
   if (allowed.includes(origin) || allowed.includes("*")) return true;
   return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);

@@ -19,7 +19,7 @@ export function addOperationRoutes(router: Router, errors: Pick<Ingress, "writeE
   const health = route("public", (incoming) => {
     const troubles = [...gateway.troubles(), ...service.troubles()];
     const status = troubles.length === 0 ? "ok" : "degraded";
-    const detail = gateway.isOperator(incoming) ? { version: service.version, troubles } : {};
+    const detail = gateway.isOperator(incoming) ? { version: service.version, troubles, notes: service.notes() } : {};
     gateway.json(incoming, { status, ...detail }, troubles.length === 0 ? 200 : 503);
   });
   const metrics = route("operator", (incoming) => {

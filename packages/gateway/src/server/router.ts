@@ -61,7 +61,9 @@ export class Router {
 
   /** Every route with its path, for tests that walk them all. */
   list(): readonly { readonly method: string; readonly path: string; readonly route: Route }[] {
-    const exact = [...this.#exact].flatMap(([path, methods]) => [...methods].map(([method, route]) => ({ method, path, route })));
+    const exact = [...this.#exact].flatMap(([path, methods]) =>
+      [...methods].map(([method, route]) => ({ method, path, route })),
+    );
     const prefixed = this.#prefixes.flatMap(({ prefix, methods }) =>
       [...methods].map(([method, route]) => ({ method, path: `${prefix}{name}`, route })),
     );

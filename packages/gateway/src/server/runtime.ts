@@ -47,6 +47,8 @@ export interface Service {
   current(): Runtime;
   /** What is wrong with the service at the moment, in words; empty when it is ready. */
   troubles(): readonly string[];
+  /** What an operator should know, though it keeps nobody from being served. */
+  notes(): readonly string[];
   /** Prometheus text. */
   metrics(): Promise<string>;
   /** Hears of every request that was answered without an exchange. */

@@ -5,9 +5,7 @@ import { StoreError } from "./store-error.ts";
 const groupAndOthers = 0o077;
 
 function code(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string"
-    ? error.code
-    : undefined;
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
 function inaccessible(file: string, error: unknown): StoreError {
@@ -52,10 +50,7 @@ export function prepareFile(file: string): void {
   }
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats === undefined || !stats.isFile()) {
-    throw new StoreError(
-      "inaccessible",
-      `The store ${file} is not a regular file; name another one.`,
-    );
+    throw new StoreError("inaccessible", `The store ${file} is not a regular file; name another one.`);
   }
   for (const suffix of ["", "-wal", "-shm"]) refuseExposed(file + suffix);
 }

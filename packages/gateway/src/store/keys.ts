@@ -135,10 +135,7 @@ export class SqliteKeyStore implements KeyStore {
       }
       const value = read.get(pepperName)?.["value"];
       if (value instanceof Uint8Array && value.length === pepperSize) return Buffer.from(value);
-      throw new StoreError(
-        "corrupt",
-        `The store ${file} holds no usable pepper, so no key can be checked.`,
-      );
+      throw new StoreError("corrupt", `The store ${file} holds no usable pepper, so no key can be checked.`);
     } catch (error) {
       throw toStoreError(file, error);
     }

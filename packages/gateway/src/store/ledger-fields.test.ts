@@ -68,9 +68,7 @@ test("a number that is none is unknown", async () => {
 
 test("a row without a required value is dropped alone", async () => {
   const bad = ledgerRow({ id: "bad", duration: Number.NaN });
-  const ids = (await roundTrip(ledgerRow({ id: "a" }), bad, ledgerRow({ id: "b" }))).map(
-    ({ id }) => id,
-  );
+  const ids = (await roundTrip(ledgerRow({ id: "a" }), bad, ledgerRow({ id: "b" }))).map(({ id }) => id);
   assert.deepEqual(ids, ["a", "b"]);
 });
 

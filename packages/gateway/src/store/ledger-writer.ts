@@ -9,10 +9,7 @@ import { toStoreError } from "./store-error.ts";
  * Writes slices of rows by one prepared statement, at about 4 us a row. Compiling a query per row by the query layer
  * would cost many times that.
  */
-export function ledgerWriter(
-  database: DatabaseSync,
-  file: string,
-): (rows: readonly LedgerRow[]) => WriteOutcome {
+export function ledgerWriter(database: DatabaseSync, file: string): (rows: readonly LedgerRow[]) => WriteOutcome {
   const insert = database.prepare(insertSql);
   return (rows) => {
     let refused = 0;

@@ -9,9 +9,7 @@ import { migrations } from "./migrations/index.ts";
 const released = ["9e48571953f5eaad"];
 
 test("migrations are append-only", () => {
-  const hashes = migrations.map((sql) =>
-    createHash("sha256").update(sql).digest("hex").slice(0, 16),
-  );
+  const hashes = migrations.map((sql) => createHash("sha256").update(sql).digest("hex").slice(0, 16));
   assert.deepEqual(hashes, released);
 });
 

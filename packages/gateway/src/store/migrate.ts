@@ -22,10 +22,7 @@ export function isEmpty(database: DatabaseSync): boolean {
 export function checkIdentity(database: DatabaseSync, file: string): void {
   if (isEmpty(database)) return;
   if (pragma(database, "PRAGMA application_id") !== applicationId) {
-    throw new StoreError(
-      "foreign",
-      `The store ${file} is a database of another program; name another file.`,
-    );
+    throw new StoreError("foreign", `The store ${file} is a database of another program; name another file.`);
   }
   const version = pragma(database, "PRAGMA user_version");
   if (version > migrations.length) {
@@ -46,9 +43,7 @@ export function migrate(database: DatabaseSync, file: string): void {
     const version = pragma(database, "PRAGMA user_version");
     for (const sql of migrations.slice(version)) database.exec(sql);
     // A pragma takes no bound parameters; both numbers are our own.
-    database.exec(
-      `PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${migrations.length}`,
-    );
+    database.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${migrations.length}`);
     database.exec("COMMIT");
   } catch (error) {
     if (database.isTransaction) database.exec("ROLLBACK");

@@ -22,11 +22,7 @@ function checkSoundness(database: DatabaseSync, file: string): void {
   const checks =
     size <= wholeCheckBytes
       ? ["PRAGMA quick_check(1)"]
-      : [
-          "PRAGMA quick_check(keys)",
-          "PRAGMA quick_check(settings)",
-          "PRAGMA quick_check(counters)",
-        ];
+      : ["PRAGMA quick_check(keys)", "PRAGMA quick_check(settings)", "PRAGMA quick_check(counters)"];
   for (const check of checks) {
     const verdict = pragma(database, check);
     if (verdict === "ok") continue;
@@ -55,9 +51,7 @@ export function openDatabase(file: string): DatabaseSync {
     checkIdentity(database, path);
     // Takes effect only before the first page is written.
     if (isEmpty(database)) database.exec("PRAGMA auto_vacuum = INCREMENTAL");
-    database.exec(
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216",
-    );
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216");
     migrate(database, path);
     checkSoundness(database, path);
     database.exec(`PRAGMA busy_timeout = ${servingPatience}`);
@@ -86,7 +80,6 @@ export function withQuickCommits(database: DatabaseSync, write: () => void): voi
     if (began && database.isTransaction) database.exec("ROLLBACK");
     throw error;
   } finally {
-    if (database.isOpen)
-      database.exec(`PRAGMA busy_timeout = ${servingPatience}; PRAGMA synchronous = FULL`);
+    if (database.isOpen) database.exec(`PRAGMA busy_timeout = ${servingPatience}; PRAGMA synchronous = FULL`);
   }
 }

@@ -1,13 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  chmodSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
@@ -23,8 +15,7 @@ function mode(path: string): number {
 async function makeStore(file: string, rows = 0): Promise<void> {
   await using store = openStore({ file, clock });
   store.keys.pepper();
-  for (let index = 0; index < rows; index += 1)
-    store.ledger.append(ledgerRow({ id: `request-${index}` }));
+  for (let index = 0; index < rows; index += 1) store.ledger.append(ledgerRow({ id: `request-${index}` }));
 }
 
 /** One sentence, without SQLite's words alone, and of the right meaning. */
@@ -177,15 +168,9 @@ test("four processes that start at once on a missing file all open it", async ()
     await using store = openStore({ file, clock });
     console.log(store.keys.pepper().toString("hex"));
   `;
-  const results = await Promise.all(
-    Array.from({ length: 4 }, () => outputOf(runWithStore(script, place.file))),
-  );
+  const results = await Promise.all(Array.from({ length: 4 }, () => outputOf(runWithStore(script, place.file))));
   for (const { code, errors } of results) assert.equal(code, 0, errors);
-  assert.equal(
-    new Set(results.map(({ output }) => output)).size,
-    1,
-    "each must see the same pepper",
-  );
+  assert.equal(new Set(results.map(({ output }) => output)).size, 1, "each must see the same pepper");
 });
 
 test("a store in memory needs no file", async () => {

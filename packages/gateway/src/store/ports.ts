@@ -70,7 +70,12 @@ export interface Ledger {
   flush(): void;
   /** Newest first. */
   recent(limit: number): Promise<readonly LedgerRow[]>;
-  readonly state: { readonly pending: number; readonly written: number; readonly dropped: number; readonly failing: boolean };
+  readonly state: {
+    readonly pending: number;
+    readonly written: number;
+    readonly dropped: number;
+    readonly failing: boolean;
+  };
 }
 
 export interface Store extends AsyncDisposable {

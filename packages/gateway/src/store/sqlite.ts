@@ -73,17 +73,10 @@ class SqliteStore implements Store {
   };
 
   readonly #recent = async (limit: number): Promise<readonly LedgerRow[]> => {
-    const most = Number.isFinite(limit)
-      ? Math.min(Math.max(Math.trunc(limit), 0), mostRecent)
-      : mostRecent;
+    const most = Number.isFinite(limit) ? Math.min(Math.max(Math.trunc(limit), 0), mostRecent) : mostRecent;
     const queries = await this.#loadQueries();
     try {
-      const records = await queries
-        .selectFrom("ledger")
-        .selectAll()
-        .orderBy("number", "desc")
-        .limit(most)
-        .execute();
+      const records = await queries.selectFrom("ledger").selectAll().orderBy("number", "desc").limit(most).execute();
       return records.map(rowOf);
     } catch (error) {
       throw toStoreError(this.#options.file, error);

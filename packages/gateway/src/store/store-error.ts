@@ -59,7 +59,6 @@ export function toStoreError(file: string, error: unknown): StoreError {
   const known = troubles.get(sqliteCode(error) ?? -1);
   if (known !== undefined) return new StoreError(known[0], `The store ${file} ${known[1]}.`, error);
   const detail = error instanceof Error ? error.message : "unknown error";
-  if (detail === "database is not open")
-    return new StoreError("closed", `The store ${file} is closed.`, error);
+  if (detail === "database is not open") return new StoreError("closed", `The store ${file} is closed.`, error);
   return new StoreError("device", `The store ${file} failed: ${detail}.`, error);
 }

@@ -51,7 +51,9 @@ const allowed = {
 type Kind = { text: string; number: number; flag: boolean };
 
 /** What a caller may give with a line. Names outside the table are refused by the type, and dropped at run time. */
-export type LogFields = { readonly [Name in keyof typeof allowed]?: Kind[(typeof allowed)[Name]] | undefined } & {
+export type LogFields = {
+  readonly [Name in keyof typeof allowed]?: Kind[(typeof allowed)[Name]] | undefined;
+} & {
   readonly error?: unknown;
 };
 
@@ -101,7 +103,10 @@ function property(error: object, name: string): unknown {
  */
 export function errorLine(thrown: unknown, redactor: Redactor, depth = 0): ErrorLine {
   if (!(thrown instanceof Error)) {
-    return { type: typeof thrown, message: typeof thrown === "string" ? cleanMessage(thrown, redactor) : "not an error" };
+    return {
+      type: typeof thrown,
+      message: typeof thrown === "string" ? cleanMessage(thrown, redactor) : "not an error",
+    };
   }
   const name = property(thrown, "name");
   const message = property(thrown, "message");

@@ -11,7 +11,10 @@ export interface Watched {
 export interface Reading {
   readonly description: Description;
   readonly kind: "gauge" | "counter";
-  readonly values: readonly { readonly labels: { readonly [name: string]: string }; readonly value: number }[];
+  readonly values: readonly {
+    readonly labels: { readonly [name: string]: string };
+    readonly value: number;
+  }[];
 }
 
 /** Milliseconds between two looks at the event loop. A measured delay includes them. */
@@ -72,7 +75,12 @@ export class Gauges implements Disposable {
       },
       {
         kind: "gauge",
-        description: { name: "patchbay.build_info", help: "Always 1.", unit: "", labels: ["version"] },
+        description: {
+          name: "patchbay.build_info",
+          help: "Always 1.",
+          unit: "",
+          labels: ["version"],
+        },
         values: [{ labels: { version: this.#version }, value: 1 }],
       },
       reading("gauge", { name: "process.resident_memory", help: "Resident set size.", unit: "By" }, usage.rss),

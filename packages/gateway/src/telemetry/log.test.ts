@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +9,7 @@ import { promisify } from "node:util";
 import { Secret } from "../kernel/secret.ts";
 import { parseLevel } from "./level.ts";
 import { openLog, type ExchangeLogFacts, type Log, type LogFields, type LogOptions } from "./log.ts";
+import { GatheringSink } from "./sink.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "patchbay-log-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -16,9 +18,7 @@ let files = 0;
 async function written(options: Partial<LogOptions>, use: (log: Log) => void): Promise<string> {
   const destination = join(folder, `${(files += 1)}.log`);
   const log = await openLog({ level: "info", pretty: false, ...options, destination });
-  // The file is opened a little later; nothing can be flushed into it before.
   use(log);
-  await new Promise((resolve) => setTimeout(resolve, 30));
   log[Symbol.dispose]();
   return readFileSync(destination, "utf8");
 }
@@ -89,20 +89,32 @@ test("levels below the log's are left out, and silent leaves out all", async () 
     log.error("e");
     log.exchange(facts);
   };
-  assert.deepEqual((await lines({ level: "warn" }, all)).map((line) => line["message"]), ["e"]);
+  assert.deepEqual(
+    (await lines({ level: "warn" }, all)).map((line) => line["message"]),
+    ["e"],
+  );
   assert.deepEqual(await lines({ level: "silent" }, all), []);
   assert.equal((await lines({ level: "debug" }, all)).length, 4);
 });
 
 test("fields that are not allowed cannot be logged, not even by force", async () => {
-  const forced = { endpoint: "a", headers: { authorization: "x" }, body: "hello", status: "200", stream: 1 };
+  const forced = {
+    endpoint: "a",
+    headers: { authorization: "x" },
+    body: "hello",
+    status: "200",
+    stream: 1,
+  };
   const [line] = await lines({}, (log) => log.info("m", forced as unknown as LogFields));
   assert.deepEqual({ ...line, time: 0 }, { level: "info", time: 0, endpoint: "a", message: "m" });
 });
 
 test("an error is logged by type, message, stack, code and cause; its other properties are not", async () => {
   const cause = new TypeError("inner");
-  const error = Object.assign(new Error("outer", { cause }), { code: "ECONNRESET", request: { headers: "secret" } });
+  const error = Object.assign(new Error("outer", { cause }), {
+    code: "ECONNRESET",
+    request: { headers: "secret" },
+  });
   const [line] = await lines({}, (log) => log.error("failed", { error }));
   const logged = line?.["error"] as { readonly [name: string]: unknown };
   assert.deepEqual(Object.keys(logged), ["type", "message", "stack", "code", "cause"]);
@@ -168,6 +180,15 @@ test("pretty lines are for people, with colours only when wanted", async () => {
   assert.ok(colored.includes("\u001b[3"));
 });
 
+test("lines are written soon, without being asked", async () => {
+  const destination = join(folder, "soon.log");
+  using log = await openLog({ level: "info", pretty: false, destination });
+  log.info("one");
+  assert.equal(readFileSync(destination, "utf8"), "");
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.match(readFileSync(destination, "utf8"), /"one"/);
+});
+
 const run = promisify(execFile);
 const script = (end: string): string => `
   const { openLog } = await import(${JSON.stringify(new URL("./log.ts", import.meta.url).href)});
@@ -177,10 +198,46 @@ const script = (end: string): string => `
 
 for (const end of ["", "process.exit(0);", "setImmediate(() => { throw new Error('boom'); });"]) {
   test(`no line is lost when a process ends by ${end === "" ? "itself" : end}`, async () => {
-    const result = await run(process.execPath, ["--input-type=module", "-e", script(end)], { maxBuffer: 1e7 }).catch(
-      (error: { readonly stderr: string }) => error,
-    );
+    const result = await run(process.execPath, ["--input-type=module", "-e", script(end)], {
+      maxBuffer: 1e7,
+    }).catch((error: { readonly stderr: string }) => error);
     const counts = result.stderr.split("\n").flatMap((line) => /"count":(\d+)/.exec(line)?.[1] ?? []);
-    assert.deepEqual(counts, Array.from({ length: 3000 }, (_, index) => String(index)));
+    assert.deepEqual(
+      counts,
+      Array.from({ length: 3000 }, (_, index) => String(index)),
+    );
   });
 }
+
+const elsewhere = process.platform === "linux" ? false : "needs /proc and /dev/full";
+
+test(
+  "a reader that does not read holds nothing up, and gets everything when it reads",
+  { skip: elsewhere },
+  async () => {
+    const code = `
+    const { openLog } = await import(${JSON.stringify(new URL("./log.ts", import.meta.url).href)});
+    const log = await openLog({ level: "info", pretty: false });
+    for (let i = 0; i < 5000; i += 1) log.info("line", { count: i });
+    process.stdout.write("not held up");
+    setTimeout(() => {}, 300);`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const [said] = (await once(child.stdout, "data")) as [Buffer];
+    assert.equal(said.toString(), "not held up");
+    let read = "";
+    for await (const chunk of child.stderr) read += String(chunk);
+    assert.equal(read.trimEnd().split("\n").length, 5000);
+  },
+);
+
+test("a target that is gone or full harms nobody, and lines that it costs are counted", { skip: elsewhere }, () => {
+  const sink = new GatheringSink("/dev/full");
+  sink.write("a\nb\n");
+  sink.flush();
+  assert.equal(sink.dropped, 2);
+  sink.close();
+  sink.write("c\n");
+  assert.equal(sink.dropped, 3);
+});

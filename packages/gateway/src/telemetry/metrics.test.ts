@@ -62,7 +62,13 @@ test("an exchange and its attempt are told under OpenTelemetry's names and ours"
 
 test("what is unknown makes no series; a missing cost is counted as missing", async () => {
   using metrics = create();
-  metrics.recordExchange({ surface: "openai-embeddings", model: "coder", status: 200, target, duration: 5 });
+  metrics.recordExchange({
+    surface: "openai-embeddings",
+    model: "coder",
+    status: 200,
+    target,
+    duration: 5,
+  });
   const text = await metrics.text();
   assert.doesNotMatch(text, /token_usage|time_to_first_token|cost_usd/);
   assert.match(text, /patchbay_cost_unknown_total\{model="coder",endpoint="main"\} 1/);
@@ -79,7 +85,13 @@ test("failures and failovers are told by their kinds", async () => {
     duration: 5_000,
     after: { endpoint: "main", failure: "overloaded" },
   });
-  metrics.recordExchange({ surface: "openai-chat", model: "coder", status: 504, failure: "timeout-connect", duration: 5_004 });
+  metrics.recordExchange({
+    surface: "openai-chat",
+    model: "coder",
+    status: 504,
+    failure: "timeout-connect",
+    duration: 5_004,
+  });
   const found = await series(metrics);
   assert.equal(found.get('patchbay_failovers_total{from="main",to="spare",reason="overloaded"}'), 1);
   assert.equal(found.get('patchbay_upstream_attempts_total{endpoint="main",outcome="overloaded"}'), 1);
@@ -97,13 +109,19 @@ test("10,000 random model names make one series more per metric, and lose no cou
   for (let index = 0; index < 10_000; index += 1) {
     const model = `random-${index}`;
     metrics.recordExchange({ ...exchange, model, target: { ...target, model } });
-    metrics.recordAttempt({ surface: "openai-chat", target: { ...target, model }, outcome: "success", duration: 1 });
+    metrics.recordAttempt({
+      surface: "openai-chat",
+      target: { ...target, model },
+      outcome: "success",
+      duration: 1,
+    });
   }
   const after = await series(metrics);
   const requests = [...after.keys()].filter((name) => name.startsWith("patchbay_requests_total"));
   assert.equal(requests.length, 2);
   assert.equal(after.get('patchbay_requests_total{surface="openai-chat",model="other",status="200"}'), 10_000);
-  const counts = (found: ReadonlyMap<string, number>) => [...found.keys()].filter((name) => name.includes("_count{")).length;
+  const counts = (found: ReadonlyMap<string, number>) =>
+    [...found.keys()].filter((name) => name.includes("_count{")).length;
   // Duration, first token, input and output tokens of `other`, and the attempt's duration.
   assert.equal(counts(after) - counts(before), 5);
 });
@@ -183,12 +201,17 @@ for (const [value, bucket] of bucketCases) {
   test(`with bounds 1 and 5, ${value} falls into bucket ${bucket}`, () => {
     const histogram = new Histogram([1, 5]);
     histogram.record(value);
-    assert.deepEqual(histogram.counts, [0, 0, 0].map((_, index) => (index === bucket ? 1 : 0)));
+    assert.deepEqual(
+      histogram.counts,
+      [0, 0, 0].map((_, index) => (index === bucket ? 1 : 0)),
+    );
   });
 }
 
-test("metrics do not keep a process alive, nor load OpenTelemetry before they are read", async () => {
+test("OpenTelemetry is loaded when it is asked for, and opens no port", async () => {
   using metrics = create();
   metrics.recordExchange(exchange);
+  await metrics.load();
   assert.ok(!process.getActiveResourcesInfo().includes("TCPServerWrap"));
+  assert.match(await metrics.text(), /patchbay_requests_total/);
 });

@@ -164,25 +164,36 @@ export class Metrics implements Disposable {
   }
 
   /**
-   * Everything, as Prometheus text (version 0.0.4). The first call loads OpenTelemetry, which takes
-   * about 100 ms. Rejects when it cannot be loaded.
+   * Loads OpenTelemetry, which holds everything up for 100 ms: to be called when the server listens and nobody has
+   * come yet. Without it the first reading does so. Rejects when it cannot be loaded; the next call tries again.
    */
+  async load(): Promise<void> {
+    await this.#loaded();
+  }
+
+  /** Everything, as Prometheus text (version 0.0.4). Rejects when OpenTelemetry cannot be loaded. */
   async text(): Promise<string> {
-    this.#exposition ??= loadExposition();
-    let exposition: Exposition;
-    try {
-      exposition = await this.#exposition;
-    } catch (error) {
-      // The next reading tries again.
-      this.#exposition = undefined;
-      throw error;
-    }
-    const text = exposition({ instruments: this.#instruments, readings: this.#gauges.read(), scale });
+    const exposition = await this.#loaded();
+    const text = exposition({
+      instruments: this.#instruments,
+      readings: this.#gauges.read(),
+      scale,
+    });
     return `${text.trimEnd()}\n`;
   }
 
   [Symbol.dispose](): void {
     this.#gauges[Symbol.dispose]();
+  }
+
+  async #loaded(): Promise<Exposition> {
+    this.#exposition ??= loadExposition();
+    try {
+      return await this.#exposition;
+    } catch (error) {
+      this.#exposition = undefined;
+      throw error;
+    }
   }
 
   #exchangeCells(exchange: MeasuredExchange): ExchangeCells {

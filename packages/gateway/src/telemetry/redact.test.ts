@@ -36,13 +36,18 @@ for (const [text, clean] of suspicious) {
 test("no secret survives, whatever surrounds it", () => {
   const secret = fc.string({ minLength: 6, maxLength: 40, unit: "grapheme" }).filter((value) => value.length >= 6);
   fc.assert(
-    fc.property(fc.array(secret, { minLength: 1, maxLength: 5 }), fc.string(), fc.string(), (secrets, before, after) => {
-      const redactor = new Redactor();
-      redactor.add(secrets.map((value) => new Secret(value)));
-      for (const value of secrets) {
-        if ("[secret]".includes(value)) continue;
-        assert.ok(!redactor.known(`${before}|${value}|${after}`).includes(`|${value}|`));
-      }
-    }),
+    fc.property(
+      fc.array(secret, { minLength: 1, maxLength: 5 }),
+      fc.string(),
+      fc.string(),
+      (secrets, before, after) => {
+        const redactor = new Redactor();
+        redactor.add(secrets.map((value) => new Secret(value)));
+        for (const value of secrets) {
+          if ("[secret]".includes(value)) continue;
+          assert.ok(!redactor.known(`${before}|${value}|${after}`).includes(`|${value}|`));
+        }
+      },
+    ),
   );
 });

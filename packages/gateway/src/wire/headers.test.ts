@@ -61,11 +61,7 @@ for (const [text, expected] of waits) {
   });
 }
 
-const both: readonly (readonly [
-  ms: string,
-  seconds: string | undefined,
-  expected: number | undefined,
-])[] = [
+const both: readonly (readonly [ms: string, seconds: string | undefined, expected: number | undefined])[] = [
   ["250", undefined, 250],
   ["250.2", undefined, 251],
   ["250", "9", 250],
@@ -94,9 +90,7 @@ test("any text gives a whole number of milliseconds up to an hour, or none", () 
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.double().map(String)), (text) => {
       const wait = retryAfter({ "retry-after": text });
-      assert.ok(
-        wait === undefined || (Number.isInteger(wait) && wait >= 0 && wait <= longestRetryAfter),
-      );
+      assert.ok(wait === undefined || (Number.isInteger(wait) && wait >= 0 && wait <= longestRetryAfter));
     }),
   );
 });
@@ -124,8 +118,7 @@ const texts: readonly (readonly [text: string, expected: string])[] = [
 ];
 
 for (const [text, expected] of texts) {
-  test(`header text of ${JSON.stringify(text.slice(0, 20))}`, () =>
-    assert.equal(headerText(text), expected));
+  test(`header text of ${JSON.stringify(text.slice(0, 20))}`, () => assert.equal(headerText(text), expected));
 }
 
 test("any text becomes a valid header value, of at most 256 characters, and readable back unless cut", () => {
@@ -140,8 +133,7 @@ test("any text becomes a valid header value, of at most 256 characters, and read
         assert.equal(new Headers([["x-test", safe]]).get("x-test"), safe);
         assert.ok(safe.length <= 256);
         assert.match(safe, /^[\x20-\x7e]*$/);
-        if (safe.length < 245)
-          assert.equal(decodeURIComponent(safe), text.toWellFormed().replace(/^ +| +$/g, ""));
+        if (safe.length < 245) assert.equal(decodeURIComponent(safe), text.toWellFormed().replace(/^ +| +$/g, ""));
       },
     ),
   );

@@ -15,10 +15,7 @@ const dateForms = [
  *
  * @param now Milliseconds since 1970.
  */
-export function readRetryAfter(
-  header: (name: string) => string | undefined,
-  now: number,
-): number | undefined {
+export function readRetryAfter(header: (name: string) => string | undefined, now: number): number | undefined {
   const milliseconds = decimal(header("retry-after-ms"));
   if (milliseconds !== undefined) return clamp(milliseconds);
   const text = header("retry-after");
@@ -50,9 +47,7 @@ export function headerText(text: string): string {
   if (/^[\x21-\x24\x26-\x7e]{0,256}$/.test(text)) return text;
   let safe = "";
   for (const character of text.toWellFormed()) {
-    const piece = /^[\x20-\x24\x26-\x7e]$/.test(character)
-      ? character
-      : encodeURIComponent(character);
+    const piece = /^[\x20-\x24\x26-\x7e]$/.test(character) ? character : encodeURIComponent(character);
     if (safe.length + piece.length > 256) break;
     safe += piece;
   }

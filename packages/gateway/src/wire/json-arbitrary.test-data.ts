@@ -58,16 +58,7 @@ const string = fc.array(piece, { maxLength: 12 }).map((pieces) => ({
 const scalar: fc.Arbitrary<Rendered> = fc.oneof(
   string,
   fc
-    .constantFrom(
-      "0",
-      "-0",
-      "1",
-      "-12.50",
-      "1e5",
-      "1E+05",
-      "2.5e-3",
-      "123456789012345678901234567890",
-    )
+    .constantFrom("0", "-0", "1", "-12.50", "1e5", "1E+05", "2.5e-3", "123456789012345678901234567890")
     .map((text) => ({ text, value: Number(text) })),
   fc.constantFrom<unknown>(true, false, null).map((value) => ({ text: String(value), value })),
 );
@@ -81,18 +72,14 @@ const tree = fc.letrec<{ value: Rendered }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 4, depthSize: "small" },
     scalar,
-    fc
-      .tuple(fc.array(fc.tuple(space, tie("value"), space), { maxLength: 4 }), space)
-      .map(([items, gap]) => ({
-        text: `[${items.length === 0 ? gap : items.map(([a, item, b]) => a + item.text + b).join(",")}]`,
-        value: items.map(([, item]) => item.value),
-      })),
-    fc
-      .array(fc.tuple(space, string, space, tie("value"), space), { maxLength: 4 })
-      .map((items) => ({
-        text: `{${items.map(([a, name, b, item, c]) => `${a}${name.text}${b}:${c}${item.text}`).join(",")}}`,
-        value: objectOf(items.map(([, name, , item]) => [name.value, item.value])),
-      })),
+    fc.tuple(fc.array(fc.tuple(space, tie("value"), space), { maxLength: 4 }), space).map(([items, gap]) => ({
+      text: `[${items.length === 0 ? gap : items.map(([a, item, b]) => a + item.text + b).join(",")}]`,
+      value: items.map(([, item]) => item.value),
+    })),
+    fc.array(fc.tuple(space, string, space, tie("value"), space), { maxLength: 4 }).map((items) => ({
+      text: `{${items.map(([a, name, b, item, c]) => `${a}${name.text}${b}:${c}${item.text}`).join(",")}}`,
+      value: objectOf(items.map(([, name, , item]) => [name.value, item.value])),
+    })),
   ),
 })).value;
 
@@ -115,9 +102,7 @@ export const renderedObject: fc.Arbitrary<RenderedObject> = fc
     space,
   )
   .map(([items, before, after, gap]) => {
-    const inner = items.map(
-      ([name, item, a, b, c, d]) => `${a}${name.text}${b}:${c}${item.text}${d}`,
-    );
+    const inner = items.map(([name, item, a, b, c, d]) => `${a}${name.text}${b}:${c}${item.text}${d}`);
     return {
       text: `${before}{${items.length === 0 ? gap : inner.join(",")}}${after}`,
       members: items.map(([name, item]) => ({

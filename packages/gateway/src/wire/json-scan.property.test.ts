@@ -30,7 +30,7 @@ test("of any object, the scan finds each member's name and the exact bytes of it
         assert.deepEqual(readField(bytes, outcome.object, name), value);
       }
     }),
-    { numRuns: 800 },
+    { numRuns: 500 },
   );
 });
 
@@ -65,11 +65,7 @@ const byte = fc.oneof(
   fc.constantFrom(...Buffer.from('"\\{}[],:0123456789-+.eE tfn\nu/x\u0000')),
   fc.integer({ min: 0, max: 255 }),
 );
-const mutation = fc.tuple(
-  fc.constantFrom("set", "insert", "delete", "flip", "cut", "copy"),
-  fc.nat(),
-  byte,
-);
+const mutation = fc.tuple(fc.constantFrom("set", "insert", "delete", "flip", "cut", "copy"), fc.nat(), byte);
 
 const mutated = fc
   .tuple(
@@ -122,10 +118,7 @@ const stricter: readonly (readonly [RegExp, (text: string, at: number) => boolea
       return before.some((key) => keyName(key) === keyName(here));
     },
   ],
-  [
-    /^a number is out of range$/,
-    (text, at) => !Number.isFinite(Number(/^[-+.0-9eE]+/.exec(text.slice(at))?.[0])),
-  ],
+  [/^a number is out of range$/, (text, at) => !Number.isFinite(Number(/^[-+.0-9eE]+/.exec(text.slice(at))?.[0]))],
 ];
 
 test("of mangled bytes, the scan accepts what JSON.parse accepts, but for what it documents", () => {
@@ -150,14 +143,11 @@ test("of mangled bytes, the scan accepts what JSON.parse accepts, but for what i
       assert.ok(outcome.offset >= 0 && outcome.offset <= bytes.length);
       if (!parses(text)) return;
       const reason = stricter.find(([message]) => message.test(outcome.message));
-      assert.ok(
-        reason?.[1](text, outcome.offset),
-        `${outcome.message} at ${outcome.offset} in ${text}`,
-      );
+      assert.ok(reason?.[1](text, outcome.offset), `${outcome.message} at ${outcome.offset} in ${text}`);
     }),
-    { numRuns: 5000 },
+    { numRuns: 3000 },
   );
-  assert.ok(counts.accepted > 500 && counts.refused > 500, JSON.stringify(counts));
+  assert.ok(counts.accepted > 200 && counts.refused > 200, JSON.stringify(counts));
 });
 
 test("arbitrary bytes are refused or scanned, never thrown at", () => {

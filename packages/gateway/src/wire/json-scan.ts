@@ -66,14 +66,7 @@ export function foldName(name: string): string {
 /** Digits, and `+ - . E e`. */
 function isNumberByte(code: number | undefined): boolean {
   if (code === undefined) return false;
-  return (
-    (code >= 48 && code <= 57) ||
-    code === 43 ||
-    code === 45 ||
-    code === 46 ||
-    code === 69 ||
-    code === 101
-  );
+  return (code >= 48 && code <= 57) || code === 43 || code === 45 || code === 46 || code === 69 || code === 101;
 }
 
 class ScanError extends Error {
@@ -98,19 +91,14 @@ class Scanner {
     try {
       const open = this.#skipSpace(0);
       if (this.#bytes[open] !== openBrace) {
-        throw new ScanError(
-          open >= this.#bytes.length ? "the body is empty" : "the body must be a JSON object",
-          open,
-        );
+        throw new ScanError(open >= this.#bytes.length ? "the body is empty" : "the body must be a JSON object", open);
       }
       const close = this.#topLevel(open);
       const rest = this.#skipSpace(close + 1);
-      if (rest < this.#bytes.length)
-        throw new ScanError("unexpected text behind the JSON object", rest);
+      if (rest < this.#bytes.length) throw new ScanError("unexpected text behind the JSON object", rest);
       return { ok: true, object: { fields: this.#fields, open, close } };
     } catch (error) {
-      if (error instanceof ScanError)
-        return { ok: false, message: error.message, offset: error.offset };
+      if (error instanceof ScanError) return { ok: false, message: error.message, offset: error.offset };
       throw error;
     }
   }
@@ -127,10 +115,7 @@ class Scanner {
       const name = this.#name(keyStart, at);
       const folded = foldName(name);
       if (seen.has(folded)) {
-        throw new ScanError(
-          `the field ${JSON.stringify(name.slice(0, quotedName))} is given twice`,
-          keyStart,
-        );
+        throw new ScanError(`the field ${JSON.stringify(name.slice(0, quotedName))} is given twice`, keyStart);
       }
       seen.add(folded);
       const valueStart = this.#skipSpace(this.#expect(this.#skipSpace(at), colon, "':'"));
@@ -154,8 +139,7 @@ class Scanner {
       if (code === quote) at = this.#string(at);
       else if (code === openBrace || code === openBracket) {
         objects.push(code === openBrace);
-        if (objects.length >= this.#depth)
-          throw new ScanError(`nested deeper than ${this.#depth} levels`, at);
+        if (objects.length >= this.#depth) throw new ScanError(`nested deeper than ${this.#depth} levels`, at);
         at++;
         opened = true;
       } else at = this.#scalar(at, code);
@@ -212,13 +196,7 @@ class Scanner {
     let end = at;
     let digit = code;
     while (digit !== undefined && digit >= 48 && digit <= 57) digit = bytes[++end];
-    if (
-      end > at &&
-      end - at < plainDigits &&
-      !isNumberByte(digit) &&
-      (code !== 48 || end === at + 1)
-    )
-      return end;
+    if (end > at && end - at < plainDigits && !isNumberByte(digit) && (code !== 48 || end === at + 1)) return end;
     while (isNumberByte(bytes[end])) end++;
     const text = bytes.toString("latin1", at, end);
     if (!number.test(text)) throw this.#unexpected(at, "a value");
@@ -243,13 +221,10 @@ class Scanner {
   }
 
   #unexpected(at: number, wanted: string): ScanError {
-    if (at >= this.#bytes.length)
-      return new ScanError(`the body ends where ${wanted} should be`, at);
+    if (at >= this.#bytes.length) return new ScanError(`the body ends where ${wanted} should be`, at);
     const code = this.#bytes[at] ?? 0;
     const found =
-      code > 32 && code < 127
-        ? `'${String.fromCharCode(code)}'`
-        : `byte 0x${code.toString(16).padStart(2, "0")}`;
+      code > 32 && code < 127 ? `'${String.fromCharCode(code)}'` : `byte 0x${code.toString(16).padStart(2, "0")}`;
     return new ScanError(`expected ${wanted} but found ${found}`, at);
   }
 

@@ -61,10 +61,7 @@ export function splice(bytes: Buffer, object: ScannedObject, edits: readonly Edi
 }
 
 /** The names, folded, that are there once the edits are made, but for those that fields are renamed to. */
-function namesAfter(
-  members: ReadonlyMap<string, ScannedField>,
-  edits: readonly Edit[],
-): Set<string> {
+function namesAfter(members: ReadonlyMap<string, ScannedField>, edits: readonly Edit[]): Set<string> {
   const names = new Set(members.keys());
   for (const edit of edits) {
     if (edit.kind === "set") names.add(foldName(edit.field));

@@ -26,9 +26,7 @@ function read(chunks: Iterable<Buffer>): Reading {
 }
 
 function cut(bytes: Buffer, positions: readonly number[]): Buffer[] {
-  return [0, ...positions].map((start, index) =>
-    bytes.subarray(start, positions[index] ?? bytes.length),
-  );
+  return [0, ...positions].map((start, index) => bytes.subarray(start, positions[index] ?? bytes.length));
 }
 
 /** The specification's own algorithm, over the whole text, in the plainest way. */
@@ -59,10 +57,7 @@ function reference(bytes: Buffer, lastWithoutBlank: boolean): WireEvent[] {
 /** What `end` may add: nothing behind a blank line, else the line ends that make the block a whole one. */
 function checkReading(bytes: Buffer, reading: Reading): void {
   assert.deepEqual(reading.messages, reference(bytes, true));
-  assert.ok(
-    reading.raw.subarray(0, bytes.length).equals(bytes),
-    "the bytes come out as they came in",
-  );
+  assert.ok(reading.raw.subarray(0, bytes.length).equals(bytes), "the bytes come out as they came in");
   const added = reading.raw.toString("latin1", bytes.length);
   assert.ok(["", "\n", "\n\n"].includes(added), JSON.stringify(added));
   const plain = bytes.toString().replaceAll("\r\n", "\n").replaceAll("\r", "\n");
@@ -92,20 +87,14 @@ const streams: readonly (readonly [what: string, text: string])[] = [
   ["carriage returns and line feeds", `${lines.join("\r\n")}\r\n`],
   ["carriage returns", `${lines.join("\r")}\r`],
   ["mixed line ends", lines.map((line, index) => line + ["\n", "\r\n", "\r"][index % 3]).join("")],
-  [
-    "line ends mixed in blank lines",
-    "data: a\r\r\ndata: b\n\rdata: c\r\n\rdata: d\r\n\ndata: e\n\r\n",
-  ],
+  ["line ends mixed in blank lines", "data: a\r\r\ndata: b\n\rdata: c\r\n\rdata: d\r\n\ndata: e\n\r\n"],
   ["a byte order mark", "\ufeffdata: a\n\ndata: b\n\n"],
   ["a byte order mark before a blank line", "\ufeff\r\n\ufeffdata: no field\r\ndata: a\r\n\r\n"],
   ["a byte order mark alone", "\ufeff"],
   ["a byte order mark in the middle", "data: a\n\n\ufeffdata: no field\n\ndata: \ufeffb\n\n"],
   ["comments", ":\n\n: a\n\n:data: no\ndata: a\n: in between\ndata: b\n\n::\n\n"],
   ["several lines of data", "data: a\ndata:\ndata: b\n\ndata\ndata\n\ndata:\n\n"],
-  [
-    "event names",
-    "event: a\nevent: b\ndata: 1\n\nevent: lost\n\ndata: 2\n\nevent\ndata: 3\n\nevent:a:b\ndata:c:d\n\n",
-  ],
+  ["event names", "event: a\nevent: b\ndata: 1\n\nevent: lost\n\ndata: 2\n\nevent\ndata: 3\n\nevent:a:b\ndata:c:d\n\n"],
   ["ids and retries", "id: 1\nretry: 10\n\nid\ndata: a\nid: 2\n\n"],
   ["unknown fields", 'Data: no\ndatax: no\n data: no\ndata : no\n{"a":1}\ndata:yes\n\n'],
   ["blank lines in a row", "\n\n\r\n\r\r\ndata: a\n\n\n\n\r\rdata: b\r\r\r\n\n"],
@@ -127,8 +116,7 @@ for (const [what, text] of streams) {
       for (let second = first; second <= bytes.length; second++) {
         const positions = second === first ? [first] : [first, second];
         const reading = read(cut(bytes, positions));
-        if (!reading.raw.equals(whole.raw))
-          assert.fail(`the bytes differ when cut at ${positions.join(" and ")}`);
+        if (!reading.raw.equals(whole.raw)) assert.fail(`the bytes differ when cut at ${positions.join(" and ")}`);
         if (
           reading.messages.length !== whole.messages.length ||
           JSON.stringify(reading.messages) !== JSON.stringify(whole.messages)
@@ -167,9 +155,7 @@ test("any stream, cut anywhere, reads as the specification reads it", () => {
       fc.array(fc.nat({ max: 120 }), { maxLength: 6 }),
       (tokens, places) => {
         const bytes = Buffer.from(tokens.join(""));
-        const positions = [...new Set(places.filter((place) => place <= bytes.length))].toSorted(
-          (a, b) => a - b,
-        );
+        const positions = [...new Set(places.filter((place) => place <= bytes.length))].toSorted((a, b) => a - b);
         checkReading(bytes, read(cut(bytes, positions)));
       },
     ),
@@ -214,9 +200,7 @@ for (const [begun, completed] of [
   test(`the end completes ${JSON.stringify(begun)} to a block, once`, () => {
     const splitter = new SseSplitter(limit);
     splitter.push(Buffer.from(begun));
-    assert.deepEqual(splitter.end(), [
-      { raw: Buffer.from(completed), message: { event: "", data: "a" } },
-    ]);
+    assert.deepEqual(splitter.end(), [{ raw: Buffer.from(completed), message: { event: "", data: "a" } }]);
     assert.deepEqual(splitter.end(), []);
   });
 }

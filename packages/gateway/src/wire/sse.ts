@@ -69,8 +69,7 @@ export class SseSplitter {
       // What was searched for and is not there is not searched for again at each line.
       if (nextFeed !== -1 && nextFeed < at) nextFeed = chunk.indexOf(lineFeed, at);
       if (nextReturn !== -1 && nextReturn < at) nextReturn = chunk.indexOf(carriageReturn, at);
-      const end =
-        nextFeed === -1 || (nextReturn !== -1 && nextReturn < nextFeed) ? nextReturn : nextFeed;
+      const end = nextFeed === -1 || (nextReturn !== -1 && nextReturn < nextFeed) ? nextReturn : nextFeed;
       if (end === -1) {
         this.#atLineStart = false;
         break;
@@ -140,11 +139,7 @@ function parseBlock(raw: Buffer, first: boolean): WireEvent | undefined {
   let text = raw.toString("utf8");
   if (first && text.charCodeAt(0) === 0xfeff) text = text.slice(1);
   // Nearly every event is one data line with line feeds.
-  if (
-    text.startsWith(fastPrefix) &&
-    text.indexOf("\n") === text.length - 2 &&
-    !text.includes("\r")
-  ) {
+  if (text.startsWith(fastPrefix) && text.indexOf("\n") === text.length - 2 && !text.includes("\r")) {
     return { event: "", data: text.slice(fastPrefix.length, -2) };
   }
   let event = "";

@@ -12,9 +12,7 @@ export function frameEvent(payload: string, framing: Framing): string {
   const end = lineEnds[framing.lineEnd ?? "lf"];
   const prefix = framing.space === false ? "data:" : "data: ";
   const comment = framing.comments === true ? `: ping${end}` : "";
-  const lines = dataLines(payload, framing.multiLine === true).map(
-    (line) => `${prefix}${line}${end}`,
-  );
+  const lines = dataLines(payload, framing.multiLine === true).map((line) => `${prefix}${line}${end}`);
   return `${comment}${lines.join("")}${end}`;
 }
 
@@ -37,7 +35,6 @@ export function frame(payloads: readonly string[], framing: Framing): readonly B
 export function slices(bytes: Buffer, size: number | "whole"): readonly Buffer[] {
   if (size === "whole") return [bytes];
   const result: Buffer[] = [];
-  for (let start = 0; start < bytes.length; start += size)
-    result.push(bytes.subarray(start, start + size));
+  for (let start = 0; start < bytes.length; start += size) result.push(bytes.subarray(start, start + size));
   return result;
 }

@@ -69,8 +69,7 @@ export function chatChunks(content: Content, includeUsage: boolean): readonly ob
     choices: [{ index: 0, delta, finish_reason: finish }],
   });
   const chunks: object[] = [chunk({ role: "assistant", content: "" }, null)];
-  for (const piece of pieces(content.reasoning ?? ""))
-    chunks.push(chunk({ reasoning_content: piece }, null));
+  for (const piece of pieces(content.reasoning ?? "")) chunks.push(chunk({ reasoning_content: piece }, null));
   for (const piece of pieces(textOf(content))) chunks.push(chunk({ content: piece }, null));
   for (const [index, call] of (content.toolCalls ?? []).entries()) {
     const start = {
@@ -82,13 +81,11 @@ export function chatChunks(content: Content, includeUsage: boolean): readonly ob
     chunks.push(chunk({ tool_calls: [start] }, null));
     const half = Math.ceil(call.arguments.length / 2);
     for (const part of [call.arguments.slice(0, half), call.arguments.slice(half)]) {
-      if (part !== "")
-        chunks.push(chunk({ tool_calls: [{ index, function: { arguments: part } }] }, null));
+      if (part !== "") chunks.push(chunk({ tool_calls: [{ index, function: { arguments: part } }] }, null));
     }
   }
   chunks.push(chunk({}, finishOf(content)));
-  if (includeUsage && content.usage !== null)
-    chunks.push({ ...head, choices: [], ...usageOf(content) });
+  if (includeUsage && content.usage !== null) chunks.push({ ...head, choices: [], ...usageOf(content) });
   return chunks;
 }
 
@@ -115,26 +112,17 @@ export function textChunks(content: Content, includeUsage: boolean): readonly ob
 }
 
 /** Three-dimensional vectors that tell the input's place and length, as floats or base64 of little-endian floats. */
-export function embeddings(
-  request: { readonly [name: string]: unknown },
-  content: Content,
-): object {
+export function embeddings(request: { readonly [name: string]: unknown }, content: Content): object {
   const input = request["input"];
-  const inputs: readonly unknown[] =
-    Array.isArray(input) && typeof input[0] !== "number" ? input : [input];
+  const inputs: readonly unknown[] = Array.isArray(input) && typeof input[0] !== "number" ? input : [input];
   const data = inputs.map((item, index) => {
     const length = typeof item === "string" || Array.isArray(item) ? item.length : 0;
     const vector = [index, length, 0.5];
     const base64 = request["encoding_format"] === "base64";
-    const embedding = base64
-      ? Buffer.from(Float32Array.from(vector).buffer).toString("base64")
-      : vector;
+    const embedding = base64 ? Buffer.from(Float32Array.from(vector).buffer).toString("base64") : vector;
     return { object: "embedding", index, embedding };
   });
-  const usage =
-    content.usage === null
-      ? {}
-      : { usage: content.usage ?? { prompt_tokens: 11, total_tokens: 11 } };
+  const usage = content.usage === null ? {} : { usage: content.usage ?? { prompt_tokens: 11, total_tokens: 11 } };
   return { object: "list", data, model: content.model ?? modelName, ...usage };
 }
 
@@ -159,10 +147,6 @@ const errorWords: {
 
 /** OpenAI's error body for a status. */
 export function errorBody(status: number): object {
-  const [type, code, message] = errorWords[status] ?? [
-    "server_error",
-    null,
-    "The server had an error.",
-  ];
+  const [type, code, message] = errorWords[status] ?? ["server_error", null, "The server had an error."];
   return { error: { message, type, param: null, code } };
 }

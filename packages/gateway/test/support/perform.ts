@@ -5,10 +5,7 @@ import * as streams from "./streams.ts";
 import * as whole from "./whole.ts";
 
 const performers: {
-  readonly [K in BehaviourKind]: (
-    exchange: Exchange,
-    behaviour: BehaviourOf<K>,
-  ) => Promise<void> | void;
+  readonly [K in BehaviourKind]: (exchange: Exchange, behaviour: BehaviourOf<K>) => Promise<void> | void;
 } = {
   answer: whole.answer,
   stream: streams.stream,
@@ -43,11 +40,7 @@ const performers: {
 };
 
 /** Does to a call what the behaviour says. Rejects with an AbortError when the caller leaves meanwhile. */
-export async function perform<K extends BehaviourKind>(
-  exchange: Exchange,
-  behaviour: BehaviourOf<K>,
-): Promise<void> {
-  const performer: (exchange: Exchange, behaviour: BehaviourOf<K>) => Promise<void> | void =
-    performers[behaviour.kind];
+export async function perform<K extends BehaviourKind>(exchange: Exchange, behaviour: BehaviourOf<K>): Promise<void> {
+  const performer: (exchange: Exchange, behaviour: BehaviourOf<K>) => Promise<void> | void = performers[behaviour.kind];
   await performer(exchange, behaviour);
 }

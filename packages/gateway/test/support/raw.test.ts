@@ -47,9 +47,7 @@ test("pieces go out one by one, a reset and silence are told apart", async () =>
 
 test("informational answers are skipped", async () => {
   const server = createServer((socket) => {
-    socket.write(
-      "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
-    );
+    socket.write("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
     socket.end();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

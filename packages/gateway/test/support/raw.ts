@@ -29,8 +29,7 @@ function dechunk(bytes: Buffer): { readonly body: Buffer; readonly complete: boo
   for (let place = 0; ;) {
     const end = bytes.indexOf("\r\n", place);
     const size = end < 0 ? Number.NaN : Number.parseInt(bytes.toString("latin1", place, end), 16);
-    if (Number.isNaN(size) || end + 2 + size > bytes.length)
-      return { body: Buffer.concat(parts), complete: false };
+    if (Number.isNaN(size) || end + 2 + size > bytes.length) return { body: Buffer.concat(parts), complete: false };
     if (size === 0) return { body: Buffer.concat(parts), complete: true };
     parts.push(bytes.subarray(end + 2, end + 2 + size));
     place = end + 2 + size + 2;
@@ -93,8 +92,7 @@ export async function rawRequest(
   for (const [index, piece] of list.entries()) {
     if (index > 0) await new Promise((done) => setTimeout(done, options.pause ?? 0));
     if (socket.destroyed) break;
-    if (!socket.write(piece))
-      await Promise.race([new Promise((done) => socket.once("drain", done)), promise]);
+    if (!socket.write(piece)) await Promise.race([new Promise((done) => socket.once("drain", done)), promise]);
   }
   if (options.end === true && !socket.destroyed) socket.end();
   return promise;

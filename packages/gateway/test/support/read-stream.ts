@@ -47,17 +47,12 @@ function parseJson(data: string): unknown {
 export function field(value: unknown, ...path: readonly (string | number)[]): unknown {
   return path.reduce<unknown>(
     (inner, name) =>
-      typeof inner === "object" && inner !== null && Object.hasOwn(inner, name)
-        ? Reflect.get(inner, name)
-        : undefined,
+      typeof inner === "object" && inner !== null && Object.hasOwn(inner, name) ? Reflect.get(inner, name) : undefined,
     value,
   );
 }
 
-function readBlock(
-  block: string,
-  at: number,
-): { readonly event?: ReadEvent; readonly comments: readonly string[] } {
+function readBlock(block: string, at: number): { readonly event?: ReadEvent; readonly comments: readonly string[] } {
   const lines = block.split(/\r\n|\r|\n/u);
   const valueOf = (name: string): readonly string[] =>
     lines
@@ -113,9 +108,7 @@ export async function readStream(
     broken = error instanceof Error ? error : new Error(String(error));
   }
   const last = (...path: readonly (string | number)[]): unknown =>
-    events
-      .map((event) => field(event.json, ...path))
-      .findLast((value) => value !== undefined && value !== null);
+    events.map((event) => field(event.json, ...path)).findLast((value) => value !== undefined && value !== null);
   const finish = last("choices", 0, "finish_reason");
   return {
     events,
@@ -125,11 +118,7 @@ export async function readStream(
     ...(broken === undefined ? {} : { broken }),
     done: events.some((event) => event.data === "[DONE]"),
     text: events
-      .map(
-        (event) =>
-          field(event.json, "choices", 0, "delta", "content") ??
-          field(event.json, "choices", 0, "text"),
-      )
+      .map((event) => field(event.json, "choices", 0, "delta", "content") ?? field(event.json, "choices", 0, "text"))
       .filter((text) => typeof text === "string")
       .join(""),
     finishReason: typeof finish === "string" ? finish : undefined,

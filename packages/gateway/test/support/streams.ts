@@ -19,13 +19,9 @@ export function wantsStream(exchange: Exchange): boolean {
 function payloadsOf(exchange: Exchange, shape: StreamShape): readonly string[] {
   const options = requestOf(exchange)["stream_options"];
   const includeUsage =
-    typeof options === "object" &&
-    options !== null &&
-    "include_usage" in options &&
-    options.include_usage === true;
+    typeof options === "object" && options !== null && "include_usage" in options && options.include_usage === true;
   const { path } = exchange.call;
-  const chunks =
-    path.endsWith("/completions") && !path.endsWith("/chat/completions") ? textChunks : chatChunks;
+  const chunks = path.endsWith("/completions") && !path.endsWith("/chat/completions") ? textChunks : chatChunks;
   const events = shape.events ?? chunks(shape, includeUsage);
   return events.map((event) => (typeof event === "string" ? event : JSON.stringify(event)));
 }
@@ -43,11 +39,7 @@ function streamHead(exchange: Exchange, shape: Pick<StreamShape, "headers">): vo
   });
 }
 
-async function writeAll(
-  exchange: Exchange,
-  shape: StreamShape,
-  writes: readonly Buffer[],
-): Promise<void> {
+async function writeAll(exchange: Exchange, shape: StreamShape, writes: readonly Buffer[]): Promise<void> {
   for (const [index, bytes] of writes.entries()) {
     if (index > 0 && shape.pause !== undefined) await wait(exchange, shape.pause);
     await write(exchange, bytes);
@@ -55,10 +47,7 @@ async function writeAll(
 }
 
 /** The first `after` events, as whole writes, without the `[DONE]`. */
-async function writeFirst(
-  exchange: Exchange,
-  shape: StreamShape & { readonly after: number },
-): Promise<void> {
+async function writeFirst(exchange: Exchange, shape: StreamShape & { readonly after: number }): Promise<void> {
   const payloads = payloadsOf(exchange, shape).slice(0, shape.after);
   await writeAll(exchange, shape, frame(payloads, { ...shape.framing, done: false }));
 }
@@ -70,13 +59,8 @@ export async function sendStream(exchange: Exchange, shape: StreamShape): Promis
 }
 
 /** Comments at a pace for so long, or for ever. */
-async function heartbeats(
-  exchange: Exchange,
-  pace: number | undefined,
-  duration?: number,
-): Promise<void> {
-  if (pace === undefined)
-    return duration === undefined ? forever(exchange) : wait(exchange, duration);
+async function heartbeats(exchange: Exchange, pace: number | undefined, duration?: number): Promise<void> {
+  if (pace === undefined) return duration === undefined ? forever(exchange) : wait(exchange, duration);
   for (let passed = 0; duration === undefined || passed < duration; passed += pace) {
     await wait(exchange, pace);
     await write(exchange, ": still here\n\n");
@@ -88,10 +72,7 @@ export async function stream(exchange: Exchange, behaviour: StreamShape): Promis
   exchange.response.end();
 }
 
-export async function slowFirstToken(
-  exchange: Exchange,
-  behaviour: BehaviourOf<"slow-first-token">,
-): Promise<void> {
+export async function slowFirstToken(exchange: Exchange, behaviour: BehaviourOf<"slow-first-token">): Promise<void> {
   streamHead(exchange, behaviour);
   await heartbeats(exchange, behaviour.heartbeat, behaviour.delay);
   await writeAll(exchange, behaviour, streamWrites(exchange, behaviour));
@@ -127,25 +108,15 @@ export async function stall(exchange: Exchange, behaviour: BehaviourOf<"stall">)
   await heartbeats(exchange, behaviour.heartbeat);
 }
 
-export async function malformed(
-  exchange: Exchange,
-  behaviour: BehaviourOf<"malformed">,
-): Promise<void> {
+export async function malformed(exchange: Exchange, behaviour: BehaviourOf<"malformed">): Promise<void> {
   const payloads = [...payloadsOf(exchange, behaviour)];
-  payloads.splice(
-    behaviour.after,
-    0,
-    behaviour.payload ?? '{"id":"chatcmpl-1","choices":[{"delta":{"content":"',
-  );
+  payloads.splice(behaviour.after, 0, behaviour.payload ?? '{"id":"chatcmpl-1","choices":[{"delta":{"content":"');
   streamHead(exchange, behaviour);
   await writeAll(exchange, behaviour, frame(payloads, behaviour.framing ?? {}));
   exchange.response.end();
 }
 
-export async function errorEvent(
-  exchange: Exchange,
-  behaviour: BehaviourOf<"error-event">,
-): Promise<void> {
+export async function errorEvent(exchange: Exchange, behaviour: BehaviourOf<"error-event">): Promise<void> {
   streamHead(exchange, behaviour);
   await writeFirst(exchange, behaviour);
   const error = JSON.stringify({
@@ -157,27 +128,18 @@ export async function errorEvent(
   exchange.response.end(behaviour.then === "done" ? "data: [DONE]\n\n" : undefined);
 }
 
-export async function resetAfterDone(
-  exchange: Exchange,
-  behaviour: BehaviourOf<"reset-after-done">,
-): Promise<void> {
+export async function resetAfterDone(exchange: Exchange, behaviour: BehaviourOf<"reset-after-done">): Promise<void> {
   await sendStream(exchange, behaviour);
   await wait(exchange, 30);
   reset(exchange);
 }
 
-export async function hangAfterDone(
-  exchange: Exchange,
-  behaviour: BehaviourOf<"hang-after-done">,
-): Promise<void> {
+export async function hangAfterDone(exchange: Exchange, behaviour: BehaviourOf<"hang-after-done">): Promise<void> {
   await sendStream(exchange, behaviour);
   await forever(exchange);
 }
 
-export async function hugeLine(
-  exchange: Exchange,
-  behaviour: BehaviourOf<"huge-line">,
-): Promise<void> {
+export async function hugeLine(exchange: Exchange, behaviour: BehaviourOf<"huge-line">): Promise<void> {
   await stream(exchange, { text: "x".repeat(behaviour.bytes) });
 }
 
@@ -188,10 +150,7 @@ export async function endlessLine(exchange: Exchange): Promise<void> {
   for (;;) await write(exchange, bytes);
 }
 
-export async function endlessStream(
-  exchange: Exchange,
-  behaviour: BehaviourOf<"endless-stream">,
-): Promise<void> {
+export async function endlessStream(exchange: Exchange, behaviour: BehaviourOf<"endless-stream">): Promise<void> {
   streamHead(exchange, {});
   const content: Content = { text: "y".repeat(behaviour.bytes ?? 1000) };
   const event = Buffer.from(frameEvent(JSON.stringify(chatChunks(content, false)[1]), {}));

@@ -109,9 +109,7 @@ const framings: readonly Framing[] = [
 for (const framing of framings) {
   test(`the text is the same framed as ${JSON.stringify(framing)}`, async () => {
     await using upstream = await startUpstream({ script: { kind: "stream", framing } });
-    const read = await readStream(
-      await post(`${upstream.url}/chat/completions`, { ...chat, stream: true }),
-    );
+    const read = await readStream(await post(`${upstream.url}/chat/completions`, { ...chat, stream: true }));
     assert.equal(read.text, defaultText);
     assert.equal(read.done, true);
     assert.equal(read.rest, "");
@@ -122,9 +120,7 @@ test("a stream without its last blank line leaves its last event unfinished", as
   await using upstream = await startUpstream({
     script: { kind: "stream", framing: { done: false, trailingBlank: false } },
   });
-  const read = await readStream(
-    await post(`${upstream.url}/chat/completions`, { ...chat, stream: true }),
-  );
+  const read = await readStream(await post(`${upstream.url}/chat/completions`, { ...chat, stream: true }));
   assert.match(read.rest, /"finish_reason":"stop"\}\]\}$/u);
 });
 
@@ -148,8 +144,7 @@ test("an array is a behaviour per call and repeats its last; a function sees the
   await using upstream = await startUpstream({
     script: [{ kind: "status", status: 429 }, { kind: "answer" }],
   });
-  const statuses = async (): Promise<number> =>
-    (await post(`${upstream.url}/chat/completions`, chat)).status;
+  const statuses = async (): Promise<number> => (await post(`${upstream.url}/chat/completions`, chat)).status;
   assert.deepEqual([await statuses(), await statuses(), await statuses()], [429, 200, 200]);
   upstream.script((call, index) => ({
     kind: "status",
@@ -170,11 +165,7 @@ test("a caller who leaves is seen, and when", async () => {
   for (const kind of ["silence", "endless-stream", "endless-line", "hang-after-done"] as const) {
     await using upstream = await startUpstream({ script: { kind } });
     const leaving = new AbortController();
-    const response = post(
-      `${upstream.url}/chat/completions`,
-      { ...chat, stream: true },
-      { signal: leaving.signal },
-    );
+    const response = post(`${upstream.url}/chat/completions`, { ...chat, stream: true }, { signal: leaving.signal });
     response.catch(() => {});
     await upstream.reached(1);
     if (kind !== "silence") await response;
@@ -190,10 +181,8 @@ test("a caller who leaves is seen, and when", async () => {
 test("endless streams heed backpressure: an unread one stops growing", async () => {
   await using upstream = await startUpstream({ script: { kind: "endless-line" } });
   const response = await new Promise<NodeJS.ReadableStream>((resolve) => {
-    const request = httpRequest(
-      `${upstream.url}/chat/completions`,
-      { method: "POST" },
-      (incoming) => resolve(incoming),
+    const request = httpRequest(`${upstream.url}/chat/completions`, { method: "POST" }, (incoming) =>
+      resolve(incoming),
     );
     request.end(JSON.stringify(chat));
   });
@@ -211,15 +200,11 @@ test("bombs are small, a cut body is shorter than it says, deep JSON is deep", a
   const length = async (behaviour: Behaviour): Promise<number> => {
     await using upstream = await startUpstream({ script: behaviour });
     return await new Promise((resolve, reject) => {
-      const request = httpRequest(
-        `${upstream.url}/chat/completions`,
-        { method: "POST" },
-        (incoming) => {
-          let sum = 0;
-          incoming.on("data", (chunk: Buffer) => (sum += chunk.length));
-          incoming.on("end", () => resolve(sum));
-        },
-      );
+      const request = httpRequest(`${upstream.url}/chat/completions`, { method: "POST" }, (incoming) => {
+        let sum = 0;
+        incoming.on("data", (chunk: Buffer) => (sum += chunk.length));
+        incoming.on("end", () => resolve(sum));
+      });
       request.on("error", reject);
       request.end(JSON.stringify(chat));
     });
@@ -233,9 +218,7 @@ test("bombs are small, a cut body is shorter than it says, deep JSON is deep", a
 
 test("embeddings and completions answer in their own shapes", async () => {
   await using upstream = await startUpstream();
-  const floats: unknown = await (
-    await post(`${upstream.url}/embeddings`, { model: "m", input: ["ab", "c"] })
-  ).json();
+  const floats: unknown = await (await post(`${upstream.url}/embeddings`, { model: "m", input: ["ab", "c"] })).json();
   assert.deepEqual(field(floats, "data", 1, "embedding"), [1, 1, 0.5]);
   const base64: unknown = await (
     await post(`${upstream.url}/embeddings`, { model: "m", input: "ab", encoding_format: "base64" })
@@ -244,13 +227,9 @@ test("embeddings and completions answer in their own shapes", async () => {
     field(base64, "data", 0, "embedding"),
     Buffer.from(Float32Array.of(0, 2, 0.5).buffer).toString("base64"),
   );
-  const text: unknown = await (
-    await post(`${upstream.url}/completions`, { model: "m", prompt: "x" })
-  ).json();
+  const text: unknown = await (await post(`${upstream.url}/completions`, { model: "m", prompt: "x" })).json();
   assert.equal(field(text, "choices", 0, "text"), defaultText);
-  const read = await readStream(
-    await post(`${upstream.url}/completions`, { model: "m", prompt: "x", stream: true }),
-  );
+  const read = await readStream(await post(`${upstream.url}/completions`, { model: "m", prompt: "x", stream: true }));
   assert.equal(read.text, defaultText);
 });
 
@@ -258,9 +237,7 @@ test("a streamed tool call and usage arrive, usage only when asked for", async (
   const toolCalls = [{ id: "call_1", name: "look", arguments: '{"at":"sky"}' }];
   await using upstream = await startUpstream({ script: { kind: "answer", toolCalls } });
   const url = `${upstream.url}/chat/completions`;
-  const asked = await readStream(
-    await post(url, { ...chat, stream: true, stream_options: { include_usage: true } }),
-  );
+  const asked = await readStream(await post(url, { ...chat, stream: true, stream_options: { include_usage: true } }));
   const calls = asked.events.map((event) =>
     field(event.json, "choices", 0, "delta", "tool_calls", 0, "function", "arguments"),
   );

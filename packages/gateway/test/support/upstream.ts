@@ -6,14 +6,7 @@ import { reply } from "./call.ts";
 import { modelList } from "./payloads.ts";
 import { perform } from "./perform.ts";
 
-export type {
-  Behaviour,
-  BehaviourKind,
-  BehaviourOf,
-  Content,
-  Framing,
-  StreamShape,
-} from "./behaviour.ts";
+export type { Behaviour, BehaviourKind, BehaviourOf, Content, Framing, StreamShape } from "./behaviour.ts";
 export type { Call } from "./call.ts";
 
 /** The same for every call; one each, the last one repeated; or chosen by the call. `index` counts from 0. */
@@ -121,8 +114,7 @@ class UpstreamServer implements Upstream {
   async reached(count: number): Promise<void> {
     const deadline = performance.now() + 5000;
     while (this.calls.length < count) {
-      if (performance.now() > deadline)
-        throw new Error(`Only ${this.calls.length} of ${count} calls came within 5 s.`);
+      if (performance.now() > deadline) throw new Error(`Only ${this.calls.length} of ${count} calls came within 5 s.`);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   }
@@ -148,9 +140,7 @@ class UpstreamServer implements Upstream {
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       const body = Buffer.concat(chunks);
-      void this.#perform(
-        this.#exchange({ request, response, body, connection: number, turn: turns }),
-      );
+      void this.#perform(this.#exchange({ request, response, body, connection: number, turn: turns }));
     });
   }
 

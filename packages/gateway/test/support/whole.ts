@@ -11,23 +11,15 @@ import { requestOf, sendStream, streamWrites, wantsStream } from "./streams.ts";
 function answerBody(exchange: Exchange, content: Content): object {
   const { path } = exchange.call;
   if (path.endsWith("/embeddings")) return embeddings(requestOf(exchange), content);
-  if (path.endsWith("/completions") && !path.endsWith("/chat/completions"))
-    return textCompletion(content);
+  if (path.endsWith("/completions") && !path.endsWith("/chat/completions")) return textCompletion(content);
   return chatCompletion(content);
 }
 
-function replyJson(
-  exchange: Exchange,
-  body: unknown,
-  more: { status?: number; headers?: Headers } = {},
-): void {
+function replyJson(exchange: Exchange, body: unknown, more: { status?: number; headers?: Headers } = {}): void {
   reply(exchange, { ...more, body: typeof body === "string" ? body : JSON.stringify(body) });
 }
 
-export async function answer(
-  exchange: Exchange,
-  behaviour: Omit<BehaviourOf<"answer">, "kind">,
-): Promise<void> {
+export async function answer(exchange: Exchange, behaviour: Omit<BehaviourOf<"answer">, "kind">): Promise<void> {
   if (behaviour.body === undefined && wantsStream(exchange)) {
     await sendStream(exchange, behaviour);
     exchange.response.end();
@@ -55,18 +47,12 @@ export function errorBodyWith200(exchange: Exchange, behaviour: BehaviourOf<"err
   });
 }
 
-export async function resetBefore(
-  exchange: Exchange,
-  behaviour: BehaviourOf<"reset-before">,
-): Promise<void> {
+export async function resetBefore(exchange: Exchange, behaviour: BehaviourOf<"reset-before">): Promise<void> {
   await wait(exchange, behaviour.delay ?? 0);
   reset(exchange);
 }
 
-export async function closeBefore(
-  exchange: Exchange,
-  behaviour: BehaviourOf<"close-before">,
-): Promise<void> {
+export async function closeBefore(exchange: Exchange, behaviour: BehaviourOf<"close-before">): Promise<void> {
   await wait(exchange, behaviour.delay ?? 0);
   finish(exchange);
 }
@@ -78,10 +64,7 @@ export function raw(exchange: Exchange, behaviour: BehaviourOf<"raw">): void {
   });
 }
 
-export async function slowHeaders(
-  exchange: Exchange,
-  behaviour: BehaviourOf<"slow-headers">,
-): Promise<void> {
+export async function slowHeaders(exchange: Exchange, behaviour: BehaviourOf<"slow-headers">): Promise<void> {
   await wait(exchange, behaviour.delay);
   await answer(exchange, behaviour);
 }
@@ -120,15 +103,10 @@ export function deepJson(exchange: Exchange, behaviour: BehaviourOf<"deep-json">
 }
 
 export function redirect(exchange: Exchange, behaviour: BehaviourOf<"redirect">): void {
-  exchange.response
-    .writeHead(behaviour.status, { location: behaviour.to, "content-length": "0" })
-    .end();
+  exchange.response.writeHead(behaviour.status, { location: behaviour.to, "content-length": "0" }).end();
 }
 
-export async function compressed(
-  exchange: Exchange,
-  behaviour: BehaviourOf<"compressed">,
-): Promise<void> {
+export async function compressed(exchange: Exchange, behaviour: BehaviourOf<"compressed">): Promise<void> {
   const { encoding, fault } = behaviour;
   const stream = wantsStream(exchange);
   const plain = stream
@@ -138,11 +116,7 @@ export async function compressed(
     "content-type": stream ? "text/event-stream" : "application/json",
     "content-encoding": encoding,
   });
-  const whole =
-    fault === "lie" ? plain : fault === "bomb" ? bomb(encoding) : compress(encoding, plain);
-  await write(
-    exchange,
-    fault === "cut" ? whole.subarray(0, Math.floor(whole.length * 0.7)) : whole,
-  );
+  const whole = fault === "lie" ? plain : fault === "bomb" ? bomb(encoding) : compress(encoding, plain);
+  await write(exchange, fault === "cut" ? whole.subarray(0, Math.floor(whole.length * 0.7)) : whole);
   exchange.response.end();
 }

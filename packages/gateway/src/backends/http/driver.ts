@@ -71,7 +71,13 @@ export class HttpBackend implements WireBackend {
       receiver.fail(failure("internal", `${this.#endpoint.name} has no path or credential for this call.`));
       return httpCall;
     }
-    const headers = [...fixed, "accept", call.stream ? "text/event-stream" : "application/json", "x-request-id", call.requestId];
+    const headers = [
+      ...fixed,
+      "accept",
+      call.stream ? "text/event-stream" : "application/json",
+      "x-request-id",
+      call.requestId,
+    ];
     for (const name of Object.keys(call.headers)) headers.push(name, call.headers[name] ?? "");
     this.#pool.dispatch({ path: this.#path + path, method: "POST", headers, body: call.body }, httpCall);
     return httpCall;
@@ -107,7 +113,10 @@ export class HttpBackend implements WireBackend {
 
   redact(text: string): string {
     let clean = text;
-    const secrets = [...this.#endpoint.credentials.map(({ apiKey }) => apiKey), ...Object.values(this.#endpoint.headers)];
+    const secrets = [
+      ...this.#endpoint.credentials.map(({ apiKey }) => apiKey),
+      ...Object.values(this.#endpoint.headers),
+    ];
     for (const secret of secrets) {
       const value = secret?.reveal() ?? "";
       if (value.length >= 4) clean = clean.replaceAll(value, "[secret]");

@@ -44,19 +44,53 @@ const cases: readonly {
       "vllm http://127.0.0.1:8000/v1",
     ],
   },
-  { name: "SGLang at vLLM's port", answers: { "8000/v1/models": { body: models("sglang") } }, found: ["sglang http://127.0.0.1:8000/v1"] },
-  { name: "vLLM at llama.cpp's port", answers: { "8080/v1/models": { body: models("vllm") } }, found: ["vllm http://127.0.0.1:8080/v1"] },
-  { name: "llama.cpp at vLLM's port, written with spaces", answers: { "8000/v1/models": { body: models("llamacpp", 2) } }, found: ["llamacpp http://127.0.0.1:8000/v1"] },
+  {
+    name: "SGLang at vLLM's port",
+    answers: { "8000/v1/models": { body: models("sglang") } },
+    found: ["sglang http://127.0.0.1:8000/v1"],
+  },
+  {
+    name: "vLLM at llama.cpp's port",
+    answers: { "8080/v1/models": { body: models("vllm") } },
+    found: ["vllm http://127.0.0.1:8080/v1"],
+  },
+  {
+    name: "llama.cpp at vLLM's port, written with spaces",
+    answers: { "8000/v1/models": { body: models("llamacpp", 2) } },
+    found: ["llamacpp http://127.0.0.1:8000/v1"],
+  },
   {
     name: "llama.cpp without a model, by its Server header",
-    answers: { "8080/v1/models": { body: '{"object":"list","data":[]}', headers: { server: "llama.cpp" } } },
+    answers: {
+      "8080/v1/models": { body: '{"object":"list","data":[]}', headers: { server: "llama.cpp" } },
+    },
     found: ["llamacpp http://127.0.0.1:8080/v1"],
   },
-  { name: "somebody else's OpenAI-like server", answers: { "8000/v1/models": { body: models("my-proxy") } }, found: [] },
-  { name: "mini-sglang, which is another server", answers: { "8000/v1/models": { body: models("mini-sglang") } }, found: [] },
-  { name: "a web page", answers: { "8080/v1/models": { body: "<h1>Tomcat</h1>" }, "11434/": { body: "hello" } }, found: [] },
-  { name: "an error page that quotes", answers: { "11434/": { status: 404, body: "Ollama is running" } }, found: [] },
-  { name: "a server that wants a key", answers: { "8000/v1/models": { status: 401, body: '{"error":"Unauthorized"}' } }, found: [] },
+  {
+    name: "somebody else's OpenAI-like server",
+    answers: { "8000/v1/models": { body: models("my-proxy") } },
+    found: [],
+  },
+  {
+    name: "mini-sglang, which is another server",
+    answers: { "8000/v1/models": { body: models("mini-sglang") } },
+    found: [],
+  },
+  {
+    name: "a web page",
+    answers: { "8080/v1/models": { body: "<h1>Tomcat</h1>" }, "11434/": { body: "hello" } },
+    found: [],
+  },
+  {
+    name: "an error page that quotes",
+    answers: { "11434/": { status: 404, body: "Ollama is running" } },
+    found: [],
+  },
+  {
+    name: "a server that wants a key",
+    answers: { "8000/v1/models": { status: 401, body: '{"error":"Unauthorized"}' } },
+    found: [],
+  },
 ];
 
 for (const { name, answers, found } of cases) {
@@ -105,7 +139,9 @@ test("recognises a real server over HTTP", async () => {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   try {
     const { port } = server.address() as AddressInfo;
-    const here = vendors.map((vendor): Vendor => (vendor.type === "vllm" && vendor.local !== undefined ? { ...vendor, local: { ...vendor.local, port } } : vendor));
+    const here = vendors.map((vendor): Vendor =>
+      vendor.type === "vllm" && vendor.local !== undefined ? { ...vendor, local: { ...vendor.local, port } } : vendor,
+    );
     const servers = await findLocalServers(here, fetchOverHttp);
     assert.ok(servers.some(({ vendor, url }) => vendor.type === "vllm" && url === `http://127.0.0.1:${port}/v1`));
   } finally {
@@ -125,7 +161,11 @@ const fetchOverHttp: FetchText = (url, timeout) =>
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => (body += chunk));
       response.on("end", () =>
-        resolve({ status: response.statusCode ?? 0, body, headers: { server: String(response.headers.server ?? "") } }),
+        resolve({
+          status: response.statusCode ?? 0,
+          body,
+          headers: { server: String(response.headers.server ?? "") },
+        }),
       );
     });
     request.on("error", () => resolve(undefined));

@@ -12,7 +12,15 @@ test("a snapshot that differs from its family is told apart", () => {
   assert.equal(knownFacts("openai", "gpt-4o-2024-05-13")?.price, undefined);
 });
 
-for (const name of ["gpt-4o-2024-13-06", "gpt-4o-2024-08-06-x", "gpt-4o-mini-tts", "ft:gpt-4o:acme", "gpt-9", "toString", ""]) {
+for (const name of [
+  "gpt-4o-2024-13-06",
+  "gpt-4o-2024-08-06-x",
+  "gpt-4o-mini-tts",
+  "ft:gpt-4o:acme",
+  "gpt-9",
+  "toString",
+  "",
+]) {
   test(`nothing is known of ${JSON.stringify(name)}`, () => {
     assert.equal(knownFacts("openai", name), undefined);
   });

@@ -5,10 +5,18 @@ import type { ModelFacts } from "../../routing/types.ts";
 import { longestId, mostModels, readModelList } from "./model-list.ts";
 
 /** One model as each vendor lists it, and what we must know of it. */
-const shapes: readonly { readonly name: string; readonly body: unknown; readonly id: string; readonly facts: ModelFacts }[] = [
+const shapes: readonly {
+  readonly name: string;
+  readonly body: unknown;
+  readonly id: string;
+  readonly facts: ModelFacts;
+}[] = [
   {
     name: "OpenAI",
-    body: { object: "list", data: [{ id: "gpt-4o", object: "model", created: 1715367049, owned_by: "system" }] },
+    body: {
+      object: "list",
+      data: [{ id: "gpt-4o", object: "model", created: 1715367049, owned_by: "system" }],
+    },
     id: "gpt-4o",
     facts: { created: 1715367049, ownedBy: "system" },
   },
@@ -21,9 +29,23 @@ const shapes: readonly { readonly name: string; readonly body: unknown; readonly
           name: "OpenAI: GPT-4o-mini",
           created: 1721260800,
           context_length: 128000,
-          architecture: { modality: "text+image->text", input_modalities: ["text", "image", "file"], output_modalities: ["text"] },
-          pricing: { prompt: "0.00000015", completion: "0.0000006", input_cache_read: "0.000000075", request: "0", image: "0.000217" },
-          top_provider: { context_length: 128000, max_completion_tokens: 16384, is_moderated: true },
+          architecture: {
+            modality: "text+image->text",
+            input_modalities: ["text", "image", "file"],
+            output_modalities: ["text"],
+          },
+          pricing: {
+            prompt: "0.00000015",
+            completion: "0.0000006",
+            input_cache_read: "0.000000075",
+            request: "0",
+            image: "0.000217",
+          },
+          top_provider: {
+            context_length: 128000,
+            max_completion_tokens: 16384,
+            is_moderated: true,
+          },
           supported_parameters: ["max_tokens", "temperature", "tools", "tool_choice"],
         },
       ],
@@ -42,7 +64,15 @@ const shapes: readonly { readonly name: string; readonly body: unknown; readonly
   },
   {
     name: "OpenRouter's router, whose price is -1",
-    body: { data: [{ id: "openrouter/auto", context_length: 2000000, pricing: { prompt: "-1", completion: "-1" } }] },
+    body: {
+      data: [
+        {
+          id: "openrouter/auto",
+          context_length: 2000000,
+          pricing: { prompt: "-1", completion: "-1" },
+        },
+      ],
+    },
     id: "openrouter/auto",
     facts: { contextWindow: 2000000 },
   },
@@ -96,7 +126,12 @@ const shapes: readonly { readonly name: string; readonly body: unknown; readonly
           object: "model",
           created: 1700000000,
           owned_by: "mistralai",
-          capabilities: { completion_chat: true, function_calling: true, reasoning: false, vision: true },
+          capabilities: {
+            completion_chat: true,
+            function_calling: true,
+            reasoning: false,
+            vision: true,
+          },
           name: "mistral-small-2506",
           max_context_length: 131072,
           type: "base",
@@ -138,7 +173,14 @@ const shapes: readonly { readonly name: string; readonly body: unknown; readonly
   },
   {
     name: "Together's embedding model",
-    body: [{ id: "BAAI/bge", type: "embedding", context_length: 512, pricing: { input: 0.02, output: 0 } }],
+    body: [
+      {
+        id: "BAAI/bge",
+        type: "embedding",
+        context_length: 512,
+        pricing: { input: 0.02, output: 0 },
+      },
+    ],
     id: "BAAI/bge",
     facts: { contextWindow: 512, embeddings: true, price: { input: 0.02, output: 0 } },
   },
@@ -178,7 +220,14 @@ const shapes: readonly { readonly name: string; readonly body: unknown; readonly
     body: {
       object: "list",
       data: [
-        { id: "qwen2-vl-7b", object: "model", type: "vlm", publisher: "mlx-community", compatibility_type: "mlx", max_context_length: 32768 },
+        {
+          id: "qwen2-vl-7b",
+          object: "model",
+          type: "vlm",
+          publisher: "mlx-community",
+          compatibility_type: "mlx",
+          max_context_length: 32768,
+        },
       ],
     },
     id: "qwen2-vl-7b",
@@ -256,7 +305,16 @@ const shapes: readonly { readonly name: string; readonly body: unknown; readonly
   },
   {
     name: "Moonshot",
-    body: { data: [{ id: "kimi-k2.6", context_length: 262144, supports_image_in: true, supports_reasoning: true }] },
+    body: {
+      data: [
+        {
+          id: "kimi-k2.6",
+          context_length: 262144,
+          supports_image_in: true,
+          supports_reasoning: true,
+        },
+      ],
+    },
     id: "kimi-k2.6",
     facts: { contextWindow: 262144, inputModalities: ["text", "image"], reasoning: true },
   },
@@ -264,7 +322,14 @@ const shapes: readonly { readonly name: string; readonly body: unknown; readonly
     name: "Open WebUI",
     body: {
       data: [
-        { id: "llama3.1:latest", name: "llama3.1", object: "model", created: 1700000000, owned_by: "ollama", openai: { max_model_len: 8192 } },
+        {
+          id: "llama3.1:latest",
+          name: "llama3.1",
+          object: "model",
+          created: 1700000000,
+          owned_by: "ollama",
+          openai: { max_model_len: 8192 },
+        },
       ],
     },
     id: "llama3.1:latest",
@@ -316,12 +381,17 @@ test("leaves out facts that are not what they should be", () => {
 });
 
 test("a price of nothing is a price, not an unknown", () => {
-  const [model] = readModelList({ data: [{ id: "m:free", pricing: { prompt: "0", completion: "0" } }] });
+  const [model] = readModelList({
+    data: [{ id: "m:free", pricing: { prompt: "0", completion: "0" } }],
+  });
   assert.deepEqual(model?.facts.price, { input: 0, output: 0 });
 });
 
 test("takes the first of models with the same name, and a bounded number of them", () => {
-  const many = Array.from({ length: mostModels + 50 }, (_, index) => ({ id: `m${Math.floor(index / 2)}`, created: index + 1 }));
+  const many = Array.from({ length: mostModels + 50 }, (_, index) => ({
+    id: `m${Math.floor(index / 2)}`,
+    created: index + 1,
+  }));
   const found = readModelList(many);
   assert.equal(found.length, (mostModels + 50) / 2);
   assert.equal(found[1]?.facts.created, 3);
@@ -336,8 +406,11 @@ test("inherited and hostile property names are no facts", () => {
 
 test("never throws, whatever the body is", () => {
   fc.assert(
-    fc.property(fc.oneof(fc.anything(), fc.jsonValue(), fc.record({ data: fc.array(fc.dictionary(fc.string(), fc.anything())) })), (body) => {
-      for (const model of readModelList(body)) assert.ok(model.id.length > 0 && model.id.length <= longestId);
-    }),
+    fc.property(
+      fc.oneof(fc.anything(), fc.jsonValue(), fc.record({ data: fc.array(fc.dictionary(fc.string(), fc.anything())) })),
+      (body) => {
+        for (const model of readModelList(body)) assert.ok(model.id.length > 0 && model.id.length <= longestId);
+      },
+    ),
   );
 });

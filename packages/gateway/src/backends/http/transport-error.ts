@@ -46,7 +46,9 @@ export function transportFailure(error: unknown, name: string, answered: boolean
     // Bytes that were read on this connection belong to an earlier answer, so it was a kept-alive one.
     const reused = cause.reused ?? (cause.socket?.bytesRead ?? 0) > 0;
     return reused
-      ? failure("stale-connection", `${name} closed a kept-alive connection as it was used (${code}).`, { upstreamCode: code })
+      ? failure("stale-connection", `${name} closed a kept-alive connection as it was used (${code}).`, {
+          upstreamCode: code,
+        })
       : failure("unreachable", `${name} closed the connection without answering (${code}).`, { upstreamCode: code });
   }
   if (tls.test(code)) {
@@ -55,7 +57,9 @@ export function transportFailure(error: unknown, name: string, answered: boolean
   const words = unreachable[code];
   if (words !== undefined) return failure("unreachable", `${name} ${words} (${code}).`, { upstreamCode: code });
   if (code.startsWith("HPE_") || code.startsWith("UND_ERR_HEADERS") || code === "HTTPParserError") {
-    return failure("bad-response", `${name} answered with something that is not HTTP (${code}).`, { upstreamCode: code });
+    return failure("bad-response", `${name} answered with something that is not HTTP (${code}).`, {
+      upstreamCode: code,
+    });
   }
   return failure("unreachable", `The request to ${name} failed (${code}).`, { upstreamCode: code });
 }

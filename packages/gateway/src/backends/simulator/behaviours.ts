@@ -26,7 +26,9 @@ export interface BehaviourContext {
 type Behaviour = (context: BehaviourContext) => Iterable<Step>;
 
 const words =
-  "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore magna aliqua".split(" ");
+  "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore magna aliqua".split(
+    " ",
+  );
 
 /** What each model name does. `tool-text:<format>` is added per format. */
 const table: { readonly [model: string]: Behaviour } = {
@@ -37,14 +39,16 @@ const table: { readonly [model: string]: Behaviour } = {
   reasoning: (context) => reason(context),
   json: (context) => say(context, JSON.stringify(jsonAnswer(context.request))),
   huge: (context) => say(context, lorem(context, 200_000)),
-  "fail-429": () => refuse(failure("rate-limited", "The simulator was asked to be rate limited.", { retryAfter: 1000 })),
+  "fail-429": () =>
+    refuse(failure("rate-limited", "The simulator was asked to be rate limited.", { retryAfter: 1000 })),
   "fail-500": () => refuse(failure("upstream-error", "The simulator was asked to fail.", { upstreamStatus: 500 })),
   "fail-once": (context) =>
     context.firstTime
       ? refuse(failure("upstream-error", "The simulator fails each request once.", { upstreamStatus: 500 }))
       : say(context, lorem(context, 20)),
   cut: (context) => cutShort(context, failure("broken-stream", "The simulator cut its answer, as it was asked to.")),
-  malformed: (context) => cutShort(context, failure("broken-stream", "The simulator sent a malformed event, as it was asked to.")),
+  malformed: (context) =>
+    cutShort(context, failure("broken-stream", "The simulator sent a malformed event, as it was asked to.")),
   stall: (context) => stall(context),
 };
 
@@ -80,7 +84,10 @@ function* say(context: BehaviourContext, text: string, timing?: { delay: number;
       yield { delay, event: { type: "part-delta", candidate, part: 0, text: token } };
     }
     yield { event: { type: "part-end", candidate, part: 0 } };
-    yield finish(candidate, tokens.length > most ? { unified: "length", raw: "length" } : { unified: "stop", raw: "stop" });
+    yield finish(
+      candidate,
+      tokens.length > most ? { unified: "length", raw: "length" } : { unified: "stop", raw: "stop" },
+    );
   }
   yield usage(request, Math.min(tokens.length, most) * candidates);
 }
@@ -97,7 +104,14 @@ function* callTool(context: BehaviourContext): Iterable<Step> {
   const text = tool.tool === "custom" ? "sample" : JSON.stringify(sampleFor(tool.parameters));
   const id = `call_${hashText(JSON.stringify(request.messages)).toString(16).padStart(8, "0")}`;
   yield start(context);
-  yield { event: { type: "part-start", candidate: 0, part: 0, head: { type: "tool-call", id, name: tool.name, tool: tool.tool } } };
+  yield {
+    event: {
+      type: "part-start",
+      candidate: 0,
+      part: 0,
+      head: { type: "tool-call", id, name: tool.name, tool: tool.tool },
+    },
+  };
   for (const piece of text.match(/.{1,8}/gsu) ?? []) {
     yield { event: { type: "part-delta", candidate: 0, part: 0, text: piece } };
   }
@@ -111,10 +125,12 @@ function* reason(context: BehaviourContext): Iterable<Step> {
   const answer = lorem(context, 12);
   yield start(context);
   yield { event: { type: "part-start", candidate: 0, part: 0, head: { type: "reasoning" } } };
-  for (const text of thought.match(/\s*\S+/g) ?? []) yield { event: { type: "part-delta", candidate: 0, part: 0, text } };
+  for (const text of thought.match(/\s*\S+/g) ?? [])
+    yield { event: { type: "part-delta", candidate: 0, part: 0, text } };
   yield { event: { type: "part-end", candidate: 0, part: 0 } };
   yield { event: { type: "part-start", candidate: 0, part: 1, head: { type: "text" } } };
-  for (const text of answer.match(/\s*\S+/g) ?? []) yield { event: { type: "part-delta", candidate: 0, part: 1, text } };
+  for (const text of answer.match(/\s*\S+/g) ?? [])
+    yield { event: { type: "part-delta", candidate: 0, part: 1, text } };
   yield { event: { type: "part-end", candidate: 0, part: 1 } };
   yield finish(0, { unified: "stop", raw: "stop" });
   const counted = usage(context.request, estimate(thought) + estimate(answer), estimate(thought));
@@ -155,7 +171,10 @@ function finish(candidate: number, reason: FinishReason): Step {
 function usage(request: GenerationRequest, outputTokens: number, reasoningTokens?: number): Step {
   const inputTokens = request.messages.reduce((sum, message) => sum + estimate(textOf(message.parts)), 0);
   return {
-    event: { type: "usage", usage: { inputTokens, outputTokens, ...(reasoningTokens === undefined ? {} : { reasoningTokens }) } },
+    event: {
+      type: "usage",
+      usage: { inputTokens, outputTokens, ...(reasoningTokens === undefined ? {} : { reasoningTokens }) },
+    },
   };
 }
 
@@ -175,7 +194,9 @@ function lastUserText(request: GenerationRequest): string {
 }
 
 function textOf(parts: readonly Part[]): string {
-  return parts.map((part) => (part.type === "text" ? part.text : part.type === "tool-result" ? textOf(part.content) : "")).join("");
+  return parts
+    .map((part) => (part.type === "text" ? part.text : part.type === "tool-result" ? textOf(part.content) : ""))
+    .join("");
 }
 
 function jsonAnswer(request: GenerationRequest) {

@@ -44,7 +44,10 @@ export function sampleFor(schema: Json | undefined, root: Json | undefined = sch
 function sampleObject(schema: JsonObject, root: Json | undefined, depth: number): JsonObject {
   const properties = own(schema, "properties");
   if (!isJsonObject(properties)) return {};
-  const entries = Object.entries(properties).map(([name, property]): [string, Json] => [name, sampleFor(property, root, depth + 1)]);
+  const entries = Object.entries(properties).map(([name, property]): [string, Json] => [
+    name,
+    sampleFor(property, root, depth + 1),
+  ]);
   return Object.fromEntries(entries);
 }
 

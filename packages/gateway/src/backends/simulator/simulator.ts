@@ -49,7 +49,10 @@ export class SimulatorBackend implements EventBackend {
 
   async models(): Promise<readonly CatalogModel[]> {
     return [
-      ...simulatorModels.map((id) => ({ id, facts: { contextWindow: 131_072, tools: true, price: { input: 0, output: 0 } } })),
+      ...simulatorModels.map((id) => ({
+        id,
+        facts: { contextWindow: 131_072, tools: true, price: { input: 0, output: 0 } },
+      })),
       { id: "embed", facts: { embeddings: true, price: { input: 0, output: 0 } } },
     ];
   }
@@ -85,7 +88,10 @@ export class SimulatorBackend implements EventBackend {
       const length = Math.hypot(...raw);
       yield { event: { type: "embedding", index, vector: raw.map((value) => value / length) } };
     }
-    const inputTokens = request.inputs.reduce((sum, input) => sum + (typeof input === "string" ? input.split(/\s+/).length : input.length), 0);
+    const inputTokens = request.inputs.reduce(
+      (sum, input) => sum + (typeof input === "string" ? input.split(/\s+/).length : input.length),
+      0,
+    );
     yield { event: { type: "usage", usage: { inputTokens } } };
   }
 }

@@ -2,13 +2,16 @@ import { isJsonObject } from "../../kernel/json.ts";
 import type { Json } from "../../kernel/json.ts";
 
 /** How open models write a tool call as text, one template per format. `arguments` is the JSON text of an object. */
-const templates: { readonly [format: string]: (name: string, json: string, members: readonly [string, Json][]) => string } = {
+const templates: {
+  readonly [format: string]: (name: string, json: string, members: readonly [string, Json][]) => string;
+} = {
   "hermes-json": (name, json) => `<tool_call>\n{"name": ${JSON.stringify(name)}, "arguments": ${json}}\n</tool_call>`,
   "qwen3-coder-xml": (name, _json, members) =>
     `<tool_call>\n<function=${name}>\n${members.map(([key, value]) => `<parameter=${key}>\n${plain(value)}\n</parameter>\n`).join("")}</function>\n</tool_call>`,
   mistral: (name, json) => `[TOOL_CALLS] [{"name": ${JSON.stringify(name)}, "arguments": ${json}}]`,
   "llama3-json": (name, json) => `<|python_tag|>{"name": ${JSON.stringify(name)}, "parameters": ${json}}`,
-  pythonic: (name, _json, members) => `[${name}(${members.map(([key, value]) => `${key}=${JSON.stringify(value)}`).join(", ")})]`,
+  pythonic: (name, _json, members) =>
+    `[${name}(${members.map(([key, value]) => `${key}=${JSON.stringify(value)}`).join(", ")})]`,
   "deepseek-v3": (name, json) =>
     `<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>${name}\n\`\`\`json\n${json}\n\`\`\`<｜tool▁call▁end｜><｜tool▁calls▁end｜>`,
   "kimi-k2": (name, json) =>

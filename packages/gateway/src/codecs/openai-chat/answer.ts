@@ -17,19 +17,13 @@ const joined = new Set(["data", "transcript"]);
 export function writeAnswer(events: readonly AnswerEvent[], context: AnswerContext): string {
   const answer = foldAnswer(events);
   const legacy = usesFunctions(context.request);
-  const everyExtra = [
-    ...answer.extras,
-    ...[...answer.candidates.values()].flatMap((each) => each.extras),
-  ];
+  const everyExtra = [...answer.extras, ...[...answer.candidates.values()].flatMap((each) => each.extras)];
   const collect = (extras: typeof everyExtra, place: "answer" | "choice" | "message" | "usage") =>
     extras.map((extra) => vendorFields(extra, "openai-chat", place));
   const choices = [...answer.candidates]
     .toSorted(([left], [right]) => left - right)
     .map(([index, candidate]): JsonObject => {
-      const message = collect(candidate.extras, "message").reduce(
-        (all, some) => mergeFields(all, some, joined),
-        {},
-      );
+      const message = collect(candidate.extras, "message").reduce((all, some) => mergeFields(all, some, joined), {});
       return {
         ...mergeAll(collect(candidate.extras, "choice")),
         index,
@@ -55,10 +49,7 @@ export function writeAnswer(events: readonly AnswerEvent[], context: AnswerConte
 function finishOf(candidate: FoldedCandidate, legacy: boolean): string | null {
   if (candidate.finish === undefined) return null;
   const hasCalls = candidate.parts.some((part) => part.head.type === "tool-call");
-  return writeFinish(
-    candidate.finish,
-    !hasCalls ? "stop" : legacy ? "function_call" : "tool_calls",
-  );
+  return writeFinish(candidate.finish, !hasCalls ? "stop" : legacy ? "function_call" : "tool_calls");
 }
 
 function writeMessage(parts: readonly FoldedPart[], legacy: boolean): JsonObject {
@@ -91,8 +82,6 @@ function writeCall(part: FoldedPart): JsonObject {
   const keep = part.keep?.["openai-chat"] ?? {};
   const inner = unlessEmpty((keep[head.tool] ?? {}) as JsonObject);
   const called: { [name: string]: Json } =
-    head.tool === "custom"
-      ? { name: head.name, input: part.text }
-      : { name: head.name, arguments: part.text };
+    head.tool === "custom" ? { name: head.name, input: part.text } : { name: head.name, arguments: part.text };
   return { ...keep, id: head.id, type: head.tool, [head.tool]: { ...inner, ...called } };
 }

@@ -58,10 +58,7 @@ export class CallTable {
       const entry = objectOf(item);
       if (entry === undefined) continue;
       const fragment = readFragment(entry);
-      this.#grow(
-        (whole ? undefined : this.#find(fragment, place)) ?? this.#add(fragment),
-        fragment,
-      );
+      this.#grow((whole ? undefined : this.#find(fragment, place)) ?? this.#add(fragment), fragment);
     }
   }
 

@@ -9,14 +9,7 @@ const roles = ["system", "assistant", "user", "function", "tool", "developer"] a
 const common = ["role", "content", "name"];
 const fields = {
   plain: new Set(common),
-  assistant: new Set([
-    ...common,
-    "refusal",
-    "tool_calls",
-    "function_call",
-    "reasoning_content",
-    "reasoning",
-  ]),
+  assistant: new Set([...common, "refusal", "tool_calls", "function_call", "reasoning_content", "reasoning"]),
   tool: new Set([...common, "tool_call_id"]),
 };
 
@@ -88,9 +81,7 @@ export class MessageReader {
     const kind = call["type"] ?? (call["custom"] === undefined ? "function" : "custom");
     if (kind !== "function" && kind !== "custom") {
       const word = this.#complaints.string(kind, `${path}.type`);
-      return word === undefined
-        ? undefined
-        : this.#complaints.wrongValue(`${path}.type`, word, ["function", "custom"]);
+      return word === undefined ? undefined : this.#complaints.wrongValue(`${path}.type`, word, ["function", "custom"]);
     }
     const called = this.#complaints.requiredObject(call[kind], `${path}.${kind}`);
     const id = this.#complaints.requiredString(call["id"], `${path}.id`);
@@ -114,16 +105,11 @@ export class MessageReader {
   }
 
   #legacyCall(call: JsonObject, index: number): ToolCallPart[] {
-    const name = this.#complaints.requiredString(
-      call["name"],
-      `messages[${index}].function_call.name`,
-    );
+    const name = this.#complaints.requiredString(call["name"], `messages[${index}].function_call.name`);
     if (name === undefined) return [];
     const id = `call_function_${index}`;
     this.#legacyIds.set(name, id);
-    return [
-      { type: "tool-call", id, name, arguments: argumentsOf(call["arguments"]), tool: "function" },
-    ];
+    return [{ type: "tool-call", id, name, arguments: argumentsOf(call["arguments"]), tool: "function" }];
   }
 
   #tool(message: JsonObject, path: string): Message | undefined {
@@ -147,10 +133,7 @@ export class MessageReader {
   }
 }
 
-function extraOf(
-  message: JsonObject,
-  known: ReadonlySet<string>,
-): { extra?: { "openai-chat": JsonObject } } {
+function extraOf(message: JsonObject, known: ReadonlySet<string>): { extra?: { "openai-chat": JsonObject } } {
   const rest = unlessEmpty(without(message, known));
   return rest === undefined ? {} : { extra: { "openai-chat": rest } };
 }
@@ -159,15 +142,11 @@ function extraOf(
 function readReasoning(message: JsonObject): ReasoningPart[] {
   const field = reasoningField(message);
   const text = field && textOf(message[field]);
-  return text === undefined
-    ? []
-    : [{ type: "reasoning", text, keep: { "openai-chat": { field: field ?? "" } } }];
+  return text === undefined ? [] : [{ type: "reasoning", text, keep: { "openai-chat": { field: field ?? "" } } }];
 }
 
 function reasoningField(message: JsonObject): "reasoning_content" | "reasoning" | undefined {
-  return (["reasoning_content", "reasoning"] as const).find(
-    (name) => textOf(message[name]) !== undefined,
-  );
+  return (["reasoning_content", "reasoning"] as const).find((name) => textOf(message[name]) !== undefined);
 }
 
 /** What stands in a reasoning field and was not read as text, such as a copy in the other field. */

@@ -1,13 +1,7 @@
 import type { Dialect } from "../../kernel/codec.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
-import type {
-  Message,
-  Part,
-  ReasoningPart,
-  ToolCallPart,
-  ToolResultPart,
-} from "../../kernel/request.ts";
+import type { Message, Part, ReasoningPart, ToolCallPart, ToolResultPart } from "../../kernel/request.ts";
 import { foreignLosses } from "../shared/extra.ts";
 import { objectOf, present, without } from "../shared/json.ts";
 import { legacyMark } from "./message-read.ts";
@@ -40,23 +34,17 @@ export class MessageWriter {
     const results = message.parts.filter((part) => part.type === "tool-result");
     const others = message.parts.filter((part) => part.type !== "tool-result");
     const rest = message.extra?.["openai-chat"] ?? {};
-    for (const result of results)
-      this.#result(result, message, { path, rest: others.length === 0 ? rest : {} });
+    for (const result of results) this.#result(result, message, { path, rest: others.length === 0 ? rest : {} });
     if (results.length > 0 && others.length === 0) return;
     this.#flushMedia();
     if (message.role === "assistant") this.#out.push(this.#assistant(message, others, path));
     else this.#out.push(this.#plain(message, others, path));
   }
 
-  #result(
-    result: ToolResultPart,
-    message: Message,
-    { path, rest }: { path: string; rest: JsonObject },
-  ): void {
+  #result(result: ToolResultPart, message: Message, { path, rest }: { path: string; rest: JsonObject }): void {
     const texts = result.content.filter((part) => part.type === "text" || part.type === "opaque");
     const media = result.content.filter((part) => part.type !== "text" && part.type !== "opaque");
-    if (result.isError === true)
-      this.#losses.push({ field: `${path}.is_error`, reason: "approximated" });
+    if (result.isError === true) this.#losses.push({ field: `${path}.is_error`, reason: "approximated" });
     if (media.length > 0) {
       this.#losses.push({ field: `${path}.content`, reason: "approximated" });
       this.#media.push({ type: "text", text: `Output of tool call ${result.id}:` }, ...media);
@@ -75,15 +63,13 @@ export class MessageWriter {
 
   #flushMedia(): void {
     if (this.#media.length === 0) return;
-    const content =
-      writeContent(this.#media, `messages[${this.#out.length}].content`, this.#losses) ?? "";
+    const content = writeContent(this.#media, `messages[${this.#out.length}].content`, this.#losses) ?? "";
     this.#media = [];
     this.#out.push({ role: "user", content });
   }
 
   #plain(message: Message, parts: readonly Part[], path: string): JsonObject {
-    const system =
-      message.rawRole === "developer" && this.#dialect.developerRole ? "developer" : "system";
+    const system = message.rawRole === "developer" && this.#dialect.developerRole ? "developer" : "system";
     return {
       ...message.extra?.["openai-chat"],
       role: message.role === "system" ? system : "user",
@@ -120,18 +106,14 @@ export class MessageWriter {
    * want it, beside tool calls (DeepSeek 3.2, Kimi, GLM); elsewhere some refuse it (DeepSeek R1).
    */
   #reasoning(parts: readonly ReasoningPart[], hasCalls: boolean, path: string): JsonObject {
-    const field = parts
-      .map((part) => part.keep?.["openai-chat"]?.["field"])
-      .find((name) => typeof name === "string");
+    const field = parts.map((part) => part.keep?.["openai-chat"]?.["field"]).find((name) => typeof name === "string");
     if (parts.length === 0) return {};
     if (field === undefined && !hasCalls) {
       this.#losses.push({ field: `${path}.reasoning`, reason: "unsupported" });
       return {};
     }
     return {
-      [field === "reasoning" ? field : "reasoning_content"]: parts
-        .map((part) => part.text)
-        .join(""),
+      [field === "reasoning" ? field : "reasoning_content"]: parts.map((part) => part.text).join(""),
     };
   }
 }

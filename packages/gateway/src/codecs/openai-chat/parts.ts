@@ -5,11 +5,7 @@ import type { Complaints } from "../shared/complaints.ts";
 import { objectOf, present, unlessEmpty, without } from "../shared/json.ts";
 
 /** `keep` of a part: its unknown fields, with those of its inner object under that object's name. */
-function keepOf(
-  part: JsonObject,
-  inner: string,
-  known: readonly string[],
-): { keep?: { "openai-chat": JsonObject } } {
+function keepOf(part: JsonObject, inner: string, known: readonly string[]): { keep?: { "openai-chat": JsonObject } } {
   const outerRest = without(part, new Set(["type", inner]));
   const innerRest = unlessEmpty(without(objectOf(part[inner]) ?? {}, new Set(known)));
   const rest = unlessEmpty({ ...outerRest, ...(innerRest && { [inner]: innerRest }) });
@@ -17,11 +13,7 @@ function keepOf(
 }
 
 /** The content of a message: a string is one text part; null or nothing is no part. */
-export function readContent(
-  content: Json | undefined,
-  path: string,
-  complaints: Complaints,
-): Part[] {
+export function readContent(content: Json | undefined, path: string, complaints: Complaints): Part[] {
   if (content === undefined || content === null) return [];
   if (typeof content === "string") return [{ type: "text", text: content }];
   if (!Array.isArray(content)) {
@@ -81,8 +73,7 @@ function readAudio(part: JsonObject, path: string, complaints: Complaints): Audi
   const base64 = complaints.requiredString(audio["data"], `${path}.data`);
   const format = complaints.requiredString(audio["format"], `${path}.format`);
   if (base64 === undefined || format === undefined) return undefined;
-  const mediaType =
-    (Object.hasOwn(audioTypes, format) ? audioTypes[format] : undefined) ?? `audio/${format}`;
+  const mediaType = (Object.hasOwn(audioTypes, format) ? audioTypes[format] : undefined) ?? `audio/${format}`;
   const source = { kind: "data", mediaType, base64 } as const;
   return { type: "audio", source, format, ...keepOf(part, "input_audio", ["data", "format"]) };
 }
@@ -94,8 +85,7 @@ function readFile(part: JsonObject, path: string, complaints: Complaints): FileP
   const id = complaints.string(file["file_id"], `${path}.file_id`);
   const filename = complaints.string(file["filename"], `${path}.filename`);
   if (data === undefined && id === undefined) return complaints.missing(`${path}.file_id`);
-  const source: MediaSource =
-    data === undefined ? { kind: "reference", id: id ?? "" } : readFileData(data, filename);
+  const source: MediaSource = data === undefined ? { kind: "reference", id: id ?? "" } : readFileData(data, filename);
   const known = ["filename", "file_data", ...(data === undefined ? ["file_id"] : [])];
   return { type: "file", source, ...present({ filename }), ...keepOf(part, "file", known) };
 }
@@ -104,10 +94,7 @@ function readFile(part: JsonObject, path: string, complaints: Complaints): FileP
 function readFileData(data: string, filename: string | undefined): MediaSource {
   const source = readUrl(data);
   if (source.kind === "data") return source;
-  const mediaType =
-    filename?.toLowerCase().endsWith(".pdf") === true
-      ? "application/pdf"
-      : "application/octet-stream";
+  const mediaType = filename?.toLowerCase().endsWith(".pdf") === true ? "application/pdf" : "application/octet-stream";
   return { kind: "data", mediaType, base64: data };
 }
 
@@ -126,9 +113,7 @@ function readUrl(url: string): MediaSource {
 
 function writeUrl(source: MediaSource): string | undefined {
   if (source.kind === "url") return source.url;
-  return source.kind === "data"
-    ? `data:${source.mediaType}${base64Mark}${source.base64}`
-    : undefined;
+  return source.kind === "data" ? `data:${source.mediaType}${base64Mark}${source.base64}` : undefined;
 }
 
 /** One part of a message's content; undefined, with a loss at `path`, for what chat has no form for. */
@@ -161,8 +146,7 @@ export function writePart(part: Part, path: string, losses: Loss[]): JsonObject 
     case "file": {
       const { source } = part;
       if (source.kind === "url") return lost();
-      const data =
-        source.kind === "data" ? { file_data: writeUrl(source) ?? "" } : { file_id: source.id };
+      const data = source.kind === "data" ? { file_data: writeUrl(source) ?? "" } : { file_id: source.id };
       const file = {
         ...inner("file"),
         ...data,
@@ -185,16 +169,9 @@ function formatOf(mediaType: string): string {
 }
 
 /** Parts as `content`: one plain text as a string, which every backend understands; undefined if there are none. */
-export function writeContent(
-  parts: readonly Part[],
-  path: string,
-  losses: Loss[],
-): Json | undefined {
+export function writeContent(parts: readonly Part[], path: string, losses: Loss[]): Json | undefined {
   const [only] = parts;
-  if (parts.length === 1 && only?.type === "text" && only.keep?.["openai-chat"] === undefined)
-    return only.text;
-  const written = parts.flatMap(
-    (part, place) => writePart(part, `${path}[${place}]`, losses) ?? [],
-  );
+  if (parts.length === 1 && only?.type === "text" && only.keep?.["openai-chat"] === undefined) return only.text;
+  const written = parts.flatMap((part, place) => writePart(part, `${path}[${place}]`, losses) ?? []);
   return written.length === 0 ? undefined : written;
 }

@@ -23,30 +23,17 @@ export function readRequest(body: JsonObject): Result<DecodedRequest> {
   const losses: Loss[] = [];
   const request = readBody(body, complaints, losses);
   const complaint = complaints.first;
-  return complaint === undefined
-    ? { ok: true, value: { request, losses } }
-    : { ok: false, failure: complaint };
+  return complaint === undefined ? { ok: true, value: { request, losses } } : { ok: false, failure: complaint };
 }
 
 function readBody(body: JsonObject, complaints: Complaints, losses: Loss[]): GenerationRequest {
-  const {
-    model,
-    messages,
-    tools,
-    functions,
-    tool_choice,
-    function_call,
-    parallel_tool_calls,
-    ...afterTools
-  } = body;
-  const { max_tokens, max_completion_tokens, n, stream, stream_options, user, ...afterLimits } =
-    afterTools;
+  const { model, messages, tools, functions, tool_choice, function_call, parallel_tool_calls, ...afterTools } = body;
+  const { max_tokens, max_completion_tokens, n, stream, stream_options, user, ...afterLimits } = afterTools;
   const { reasoning_effort, response_format, ...afterOutput } = afterLimits;
   const { sampling, rest } = readSampling(afterOutput, complaints);
   const name = complaints.requiredString(model, "model");
   const legacy = isGiven(functions);
-  if (legacy && isGiven(tools))
-    complaints.add("Only one of 'tools' and 'functions' may be given.", "functions");
+  if (legacy && isGiven(tools)) complaints.add("Only one of 'tools' and 'functions' may be given.", "functions");
   if (isGiven(tool_choice) && isGiven(function_call)) {
     complaints.add("Only one of 'tool_choice' and 'function_call' may be given.", "function_call");
   }
@@ -73,13 +60,9 @@ function readBody(body: JsonObject, complaints: Complaints, losses: Loss[]): Gen
     sampling,
     stream: complaints.boolean(stream, "stream") ?? false,
     ...present({
-      toolChoice:
-        readToolChoice(tool_choice, complaints, losses) ??
-        readFunctionChoice(function_call, complaints),
+      toolChoice: readToolChoice(tool_choice, complaints, losses) ?? readFunctionChoice(function_call, complaints),
       // The legacy form of an answer has room for one call.
-      parallelToolCalls:
-        complaints.boolean(parallel_tool_calls, "parallel_tool_calls") ??
-        (legacy ? false : undefined),
+      parallelToolCalls: complaints.boolean(parallel_tool_calls, "parallel_tool_calls") ?? (legacy ? false : undefined),
       maxOutputTokens: most ?? mostInOldForm,
       candidates: complaints.integer(n, "n", { least: 1, most: 128 }),
       reasoning: effort === undefined ? undefined : { effort },
@@ -96,8 +79,7 @@ function isGiven(value: Json | undefined): boolean {
 
 function readMessages(value: Json | undefined, complaints: Complaints): readonly Message[] {
   if (value === undefined || value === null) return complaints.missing("messages") ?? [];
-  if (!Array.isArray(value))
-    return complaints.wrongType("messages", "an array of objects", value) ?? [];
+  if (!Array.isArray(value)) return complaints.wrongType("messages", "an array of objects", value) ?? [];
   if (value.length === 0) {
     complaints.add(
       "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.",
@@ -108,12 +90,8 @@ function readMessages(value: Json | undefined, complaints: Complaints): readonly
   return (value as readonly Json[]).flatMap((message, index) => reader.read(message, index) ?? []);
 }
 
-function readSampling(
-  body: JsonObject,
-  complaints: Complaints,
-): { sampling: Sampling; rest: JsonObject } {
-  const { temperature, top_p, top_k, min_p, frequency_penalty, presence_penalty, seed, ...others } =
-    body;
+function readSampling(body: JsonObject, complaints: Complaints): { sampling: Sampling; rest: JsonObject } {
+  const { temperature, top_p, top_k, min_p, frequency_penalty, presence_penalty, seed, ...others } = body;
   const { stop, logprobs, top_logprobs, ...rest } = others;
   const sampling = present({
     temperature: complaints.number(temperature, "temperature"),
@@ -131,10 +109,7 @@ function readSampling(
 }
 
 /** `include_usage` is between us and each side; anything else is the backend's. */
-function readStreamOptions(
-  value: Json | undefined,
-  complaints: Complaints,
-): JsonObject | undefined {
+function readStreamOptions(value: Json | undefined, complaints: Complaints): JsonObject | undefined {
   const options = complaints.object(value, "stream_options");
   if (options === undefined) return undefined;
   complaints.boolean(options["include_usage"], "stream_options.include_usage");

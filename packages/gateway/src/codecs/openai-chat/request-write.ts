@@ -1,12 +1,7 @@
 import type { Dialect } from "../../kernel/codec.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
-import type {
-  CanonicalRequest,
-  GenerationRequest,
-  OutputFormat,
-  Sampling,
-} from "../../kernel/request.ts";
+import type { CanonicalRequest, GenerationRequest, OutputFormat, Sampling } from "../../kernel/request.ts";
 import { foreignLosses } from "../shared/extra.ts";
 import { arrayOf, objectOf, present, unlessEmpty, without } from "../shared/json.ts";
 import { MessageWriter } from "./message-write.ts";
@@ -21,8 +16,7 @@ export function writeRequest(
   request: CanonicalRequest,
   dialect: Dialect,
 ): { readonly body: JsonObject; readonly losses: readonly Loss[] } {
-  if (request.operation !== "generate")
-    throw new TypeError(`A chat request cannot ${request.operation}.`);
+  if (request.operation !== "generate") throw new TypeError(`A chat request cannot ${request.operation}.`);
   const own = request.extra?.["openai-chat"] ?? {};
   const losses: Loss[] = foreignLosses(request.extra, "openai-chat", "");
   for (const [index, tool] of request.tools.entries()) {
@@ -41,10 +35,7 @@ export function writeRequest(
       response_format: writeOutput(request.output, objectOf(own["response_format"])),
       user: request.user,
       stream: request.stream || undefined,
-      stream_options: writeStreamOptions(
-        request.stream && dialect.streamUsage,
-        objectOf(own["stream_options"]),
-      ),
+      stream_options: writeStreamOptions(request.stream && dialect.streamUsage, objectOf(own["stream_options"])),
     }),
   } as JsonObject;
   return { body, losses };
@@ -52,10 +43,7 @@ export function writeRequest(
 
 function writeTools(request: GenerationRequest, losses: Loss[]): JsonObject {
   const legacy = legacyMarks(request);
-  const tools = [
-    ...request.tools.map(writeTool),
-    ...arrayOf(request.extra?.["openai-chat"]?.["tools"]),
-  ];
+  const tools = [...request.tools.map(writeTool), ...arrayOf(request.extra?.["openai-chat"]?.["tools"])];
   const { toolChoice, parallelToolCalls } = request;
   return present({
     functions: legacy.tools ? request.tools.map(functionOf) : undefined,
@@ -81,10 +69,7 @@ function writeSampling(sampling: Sampling): JsonObject {
   }) as JsonObject;
 }
 
-function writeStreamOptions(
-  askUsage: boolean,
-  rest: JsonObject | undefined,
-): JsonObject | undefined {
+function writeStreamOptions(askUsage: boolean, rest: JsonObject | undefined): JsonObject | undefined {
   return unlessEmpty({ ...rest, ...(askUsage && { include_usage: true }) });
 }
 
@@ -97,22 +82,15 @@ const efforts: readonly (readonly [number, string])[] = [
   [Infinity, "high"],
 ];
 
-function writeEffort(
-  reasoning: GenerationRequest["reasoning"],
-  losses: Loss[],
-): string | undefined {
+function writeEffort(reasoning: GenerationRequest["reasoning"], losses: Loss[]): string | undefined {
   const budget = reasoning?.budgetTokens;
-  if (budget !== undefined)
-    losses.push({ field: "reasoning.budgetTokens", reason: "approximated" });
+  if (budget !== undefined) losses.push({ field: "reasoning.budgetTokens", reason: "approximated" });
   if (reasoning?.effort !== undefined || budget === undefined) return reasoning?.effort;
   // A negative budget means "as much as you like" (Gemini).
   return budget < 0 ? undefined : efforts.find(([most]) => budget <= most)?.[1];
 }
 
-function writeOutput(
-  output: OutputFormat | undefined,
-  rest: JsonObject | undefined,
-): Json | undefined {
+function writeOutput(output: OutputFormat | undefined, rest: JsonObject | undefined): Json | undefined {
   switch (output?.type) {
     case undefined:
       return rest;

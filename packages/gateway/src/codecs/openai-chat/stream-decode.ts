@@ -82,12 +82,8 @@ class ChatReader implements CandidateReader {
   }
 
   #thinking(thinking: Json | undefined): void {
-    const texts =
-      typeof thinking === "string"
-        ? [thinking]
-        : arrayOf(thinking).map((item) => objectOf(item)?.["text"]);
-    for (const text of texts)
-      if (typeof text === "string" && text !== "") this.#grow("reasoning", text);
+    const texts = typeof thinking === "string" ? [thinking] : arrayOf(thinking).map((item) => objectOf(item)?.["text"]);
+    for (const text of texts) if (typeof text === "string" && text !== "") this.#grow("reasoning", text);
   }
 
   #unknown(message: JsonObject): void {
@@ -96,14 +92,12 @@ class ChatReader implements CandidateReader {
     const pieces = Object.entries(message).filter(
       ([name, value]) => typeof value === "object" && value !== null && !messageFields.has(name),
     );
-    if (changed !== undefined || pieces.length > 0)
-      this.#extra({ ...changed, ...Object.fromEntries(pieces) });
+    if (changed !== undefined || pieces.length > 0) this.#extra({ ...changed, ...Object.fromEntries(pieces) });
   }
 
   #extra(message: JsonObject): void {
     const extra = vendorExtra("openai-chat", { message });
-    if (extra !== undefined)
-      this.#context.emit({ type: "extra", candidate: this.#context.candidate, extra });
+    if (extra !== undefined) this.#context.emit({ type: "extra", candidate: this.#context.candidate, extra });
   }
 
   #grow(type: GrowingType, text: string): void {
@@ -145,9 +139,7 @@ class ChatReader implements CandidateReader {
 }
 
 function saysSomething(logprobs: JsonObject): boolean {
-  return Object.values(logprobs).some((value) =>
-    Array.isArray(value) ? value.length > 0 : value !== null,
-  );
+  return Object.values(logprobs).some((value) => (Array.isArray(value) ? value.length > 0 : value !== null));
 }
 
 export const chatGrammar: AnswerGrammar = {

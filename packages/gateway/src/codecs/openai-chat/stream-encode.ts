@@ -79,12 +79,8 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
   end(): readonly string[] {
     if (this.#over) return [];
     this.#over = true;
-    const complete =
-      this.#candidates.size > 0 && [...this.#candidates.values()].every((each) => each.finished);
-    if (!complete)
-      return [
-        writeStreamError(failure("broken-stream", "The answer ended before it was complete.")),
-      ];
+    const complete = this.#candidates.size > 0 && [...this.#candidates.values()].every((each) => each.finished);
+    if (!complete) return [writeStreamError(failure("broken-stream", "The answer ended before it was complete."))];
     if (!this.#withUsage || this.#usage === undefined) return [doneEvent];
     return [this.#chunk([], writeUsage(this.#usage, this.#usageRest)), doneEvent];
   }
@@ -154,9 +150,7 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
     candidate.hasCalls = true;
     if (this.#legacy) {
       // The legacy form has room for one call.
-      return tool > 0
-        ? []
-        : this.#choice(event.candidate, { function_call: { name: head.name, arguments: "" } });
+      return tool > 0 ? [] : this.#choice(event.candidate, { function_call: { name: head.name, arguments: "" } });
     }
     const called =
       head.tool === "custom"
@@ -189,9 +183,7 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
           tool_calls: [
             {
               index: tool,
-              ...(head.tool === "custom"
-                ? { custom: { input: text } }
-                : { function: { arguments: text } }),
+              ...(head.tool === "custom" ? { custom: { input: text } } : { function: { arguments: text } }),
             },
           ],
         };
@@ -223,11 +215,7 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
       ...vendorFields(event.extra, "openai-chat", "choice"),
       finish_reason: writeFinish(event.reason, calls),
     };
-    const out = this.#choice(
-      event.candidate,
-      vendorFields(event.extra, "openai-chat", "message"),
-      fields,
-    );
+    const out = this.#choice(event.candidate, vendorFields(event.extra, "openai-chat", "message"), fields);
     candidate.finished = true;
     return out;
   }

@@ -15,8 +15,7 @@ export function lookAtChoice(choice: JsonObject): ChoiceSight {
   if (isJsonObject(delta["function_call"])) return calls;
   // Mistral sends lists of pieces.
   if ((typeof said === "string" || Array.isArray(said)) && said.length > 0) return content;
-  if (isText(delta["reasoning_content"]) || isText(delta["reasoning"]) || isText(delta["refusal"]))
-    return content;
+  if (isText(delta["reasoning_content"]) || isText(delta["reasoning"]) || isText(delta["refusal"])) return content;
   return isJsonObject(delta["audio"]) ? content : nothing;
 }
 

@@ -27,13 +27,9 @@ export function readTools(value: Json | undefined, complaints: Complaints): Read
       continue;
     }
     const inner = complaints.requiredObject(entry[type], `${path}.${type}`);
-    const tool =
-      inner &&
-      (type === "function" ? readFunction : readCustom)(inner, `${path}.${type}`, complaints);
+    const tool = inner && (type === "function" ? readFunction : readCustom)(inner, `${path}.${type}`, complaints);
     if (inner === undefined || tool === undefined) continue;
-    const innerRest = unlessEmpty(
-      without(inner, type === "function" ? functionFields : customFields),
-    );
+    const innerRest = unlessEmpty(without(inner, type === "function" ? functionFields : customFields));
     const rest = unlessEmpty({
       ...without(entry, new Set(["type", type])),
       ...(innerRest && { [type]: innerRest }),
@@ -60,18 +56,14 @@ function readFunction(inner: JsonObject, path: string, complaints: Complaints): 
   const description = complaints.string(inner["description"], `${path}.description`);
   const parameters = complaints.object(inner["parameters"], `${path}.parameters`);
   const strict = complaints.boolean(inner["strict"], `${path}.strict`);
-  return name === undefined
-    ? undefined
-    : { tool: "function", name, ...present({ description, parameters, strict }) };
+  return name === undefined ? undefined : { tool: "function", name, ...present({ description, parameters, strict }) };
 }
 
 function readCustom(inner: JsonObject, path: string, complaints: Complaints): Tool | undefined {
   const name = complaints.requiredString(inner["name"], `${path}.name`);
   const description = complaints.string(inner["description"], `${path}.description`);
   const format = complaints.object(inner["format"], `${path}.format`);
-  return name === undefined
-    ? undefined
-    : { tool: "custom", name, ...present({ description, format }) };
+  return name === undefined ? undefined : { tool: "custom", name, ...present({ description, format }) };
 }
 
 /** One entry of `tools`. */
@@ -108,8 +100,7 @@ export function readToolChoice(
     return type === undefined ? complaints.wrongValue("tool_choice", value, choiceWords) : { type };
   }
   const choice = objectOf(value);
-  if (choice === undefined)
-    return complaints.wrongType("tool_choice", "one of a string or object", value);
+  if (choice === undefined) return complaints.wrongType("tool_choice", "one of a string or object", value);
   const type = complaints.requiredString(choice["type"], "tool_choice.type");
   if (type === undefined) return undefined;
   if (type !== "function" && type !== "custom")
@@ -128,14 +119,10 @@ export function readToolChoice(
 }
 
 /** Reads the legacy `function_call` of a request. */
-export function readFunctionChoice(
-  value: Json | undefined,
-  complaints: Complaints,
-): ToolChoice | undefined {
+export function readFunctionChoice(value: Json | undefined, complaints: Complaints): ToolChoice | undefined {
   if (value === undefined || value === null) return undefined;
   if (value === "auto" || value === "none") return { type: value };
-  if (typeof value === "string")
-    return complaints.wrongValue("function_call", value, ["none", "auto"]);
+  if (typeof value === "string") return complaints.wrongValue("function_call", value, ["none", "auto"]);
   const choice = complaints.object(value, "function_call");
   const name = choice && complaints.requiredString(choice["name"], "function_call.name");
   return name === undefined ? undefined : { type: "tool", tool: "function", name };

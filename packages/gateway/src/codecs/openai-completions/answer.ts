@@ -16,10 +16,7 @@ import { writeUsage } from "../shared/openai-usage.ts";
 const protocol = "openai-completions";
 
 /** The head of a completion; chunks and whole answers have the same `object`. */
-function headOf(
-  context: AnswerContext,
-  start: { id?: string; created?: number; model?: string },
-): JsonObject {
+function headOf(context: AnswerContext, start: { id?: string; created?: number; model?: string }): JsonObject {
   return {
     id: start.id ?? `cmpl-${context.id}`,
     object: "text_completion",
@@ -42,25 +39,17 @@ export function writeAnswer(events: readonly AnswerEvent[], context: AnswerConte
   const choices = [...answer.candidates]
     .toSorted(([left], [right]) => left - right)
     .map(([index, candidate]): JsonObject => {
-      const parts = candidate.parts.filter(
-        ({ head }) => head.type === "text" || head.type === "refusal",
-      );
+      const parts = candidate.parts.filter(({ head }) => head.type === "text" || head.type === "refusal");
       return {
         ...mergeAll(candidate.extras.map((extra) => vendorFields(extra, protocol, "choice"))),
         text: echoed(context) + parts.map((part) => part.text).join(""),
         index,
         logprobs: joinLogprobs(parts.flatMap((part) => part.logprobs)) ?? null,
-        finish_reason:
-          candidate.finish === undefined ? null : writeFinish(candidate.finish, "stop"),
+        finish_reason: candidate.finish === undefined ? null : writeFinish(candidate.finish, "stop"),
       };
     });
-  const extras = [
-    ...answer.extras,
-    ...[...answer.candidates.values()].flatMap((each) => each.extras),
-  ];
-  const usageRest = mergeAll(
-    answer.usageExtras.map((extra) => vendorFields(extra, protocol, "usage")),
-  );
+  const extras = [...answer.extras, ...[...answer.candidates.values()].flatMap((each) => each.extras)];
+  const usageRest = mergeAll(answer.usageExtras.map((extra) => vendorFields(extra, protocol, "usage")));
   const body: JsonObject = {
     ...mergeAll(extras.map((extra) => vendorFields(extra, protocol, "answer"))),
     ...headOf(context, answer),
@@ -105,9 +94,7 @@ export class CompletionStreamEncoder implements Machine<AnswerEvent, string> {
         return this.#begin(event.candidate);
       case "part-delta":
         if (!this.#parts.has(`${event.candidate}/${event.part}`)) return [];
-        return [
-          this.#choice(event.candidate, { text: event.text, logprobs: event.logprobs ?? null }),
-        ];
+        return [this.#choice(event.candidate, { text: event.text, logprobs: event.logprobs ?? null })];
       case "usage":
         this.#usage = { ...this.#usage, ...event.usage };
         this.#usageRest = { ...this.#usageRest, ...vendorFields(event.extra, protocol, "usage") };
@@ -121,10 +108,7 @@ export class CompletionStreamEncoder implements Machine<AnswerEvent, string> {
       case "finish": {
         const begun = this.#begin(event.candidate);
         this.#candidates.set(event.candidate, true);
-        return [
-          ...begun,
-          this.#choice(event.candidate, { finish_reason: writeFinish(event.reason, "stop") }),
-        ];
+        return [...begun, this.#choice(event.candidate, { finish_reason: writeFinish(event.reason, "stop") })];
       }
       case "failure":
         this.#over = true;
@@ -139,10 +123,7 @@ export class CompletionStreamEncoder implements Machine<AnswerEvent, string> {
     if (this.#over) return [];
     this.#over = true;
     const complete = this.#candidates.size > 0 && [...this.#candidates.values()].every(Boolean);
-    if (!complete)
-      return [
-        writeStreamError(failure("broken-stream", "The answer ended before it was complete.")),
-      ];
+    if (!complete) return [writeStreamError(failure("broken-stream", "The answer ended before it was complete."))];
     if (!this.#withUsage || this.#usage === undefined) return [doneEvent];
     return [this.#chunk([], writeUsage(this.#usage, this.#usageRest)), doneEvent];
   }

@@ -20,8 +20,7 @@ export function readRequest(body: JsonObject): Result<DecodedRequest> {
 }
 
 function readBody(body: JsonObject, complaints: Complaints): GenerationRequest {
-  const { model, prompt, suffix, best_of, logprobs, echo, max_tokens, n, stream, ...afterLimits } =
-    body;
+  const { model, prompt, suffix, best_of, logprobs, echo, max_tokens, n, stream, ...afterLimits } = body;
   const { stream_options, user, temperature, top_p, top_k, min_p, ...afterSampling } = afterLimits;
   const { frequency_penalty, presence_penalty, seed, stop, ...rest } = afterSampling;
   const name = complaints.requiredString(model, "model");
@@ -29,8 +28,7 @@ function readBody(body: JsonObject, complaints: Complaints): GenerationRequest {
   if ((complaints.string(suffix, "suffix") ?? "") !== "") refuse("suffix", complaints);
   const best = complaints.integer(best_of, "best_of", { least: 0, most: 20 });
   if (best !== undefined && best > 1) refuse("best_of", complaints);
-  if (complaints.integer(logprobs, "logprobs", { least: 0, most: 5 }) !== undefined)
-    refuse("logprobs", complaints);
+  if (complaints.integer(logprobs, "logprobs", { least: 0, most: 5 }) !== undefined) refuse("logprobs", complaints);
   // Echoing is the encoder's task, which sees the client's body.
   complaints.boolean(echo, "echo");
   const options = complaints.object(stream_options, "stream_options");
@@ -65,26 +63,18 @@ function readBody(body: JsonObject, complaints: Complaints): GenerationRequest {
 function readPrompt(prompt: Json | undefined, complaints: Complaints): string {
   if (prompt === undefined || prompt === null) return complaints.missing("prompt") ?? "";
   if (typeof prompt === "string") return prompt;
-  if (!Array.isArray(prompt))
-    return complaints.wrongType("prompt", "one of a string or array", prompt) ?? "";
+  if (!Array.isArray(prompt)) return complaints.wrongType("prompt", "one of a string or array", prompt) ?? "";
   const list = prompt as readonly Json[];
   const [first] = list;
   if (list.length === 0) return complaints.add("Invalid 'prompt': empty array.", "prompt") ?? "";
   if (list.length === 1 && typeof first === "string") return first;
-  const what =
-    typeof first === "string" ? "Several prompts in one request" : "Prompts of token ids";
-  complaints.add(
-    `${what} cannot be translated for this model's backend. Send one prompt as a string.`,
-    "prompt",
-  );
+  const what = typeof first === "string" ? "Several prompts in one request" : "Prompts of token ids";
+  complaints.add(`${what} cannot be translated for this model's backend. Send one prompt as a string.`, "prompt");
   return "";
 }
 
 function refuse(field: string, complaints: Complaints): void {
-  complaints.add(
-    `Unsupported parameter: '${field}' cannot be translated for this model's backend.`,
-    field,
-  );
+  complaints.add(`Unsupported parameter: '${field}' cannot be translated for this model's backend.`, field);
 }
 
 /** Extra fields that are written as part of another one. */
@@ -98,8 +88,7 @@ export function writeRequest(
   request: CanonicalRequest,
   dialect: Dialect,
 ): { readonly body: JsonObject; readonly losses: readonly Loss[] } {
-  if (request.operation !== "generate")
-    throw new TypeError(`A completion request cannot ${request.operation}.`);
+  if (request.operation !== "generate") throw new TypeError(`A completion request cannot ${request.operation}.`);
   const own = request.extra?.["openai-completions"] ?? {};
   const losses: Loss[] = foreignLosses(request.extra, "openai-completions", "");
   const { sampling } = request;
@@ -157,7 +146,5 @@ function unsaid(request: GenerationRequest): readonly Loss[] {
     response_format: request.output !== undefined && request.output.type !== "text",
     logprobs: request.sampling.logprobs === true,
   };
-  return Object.entries(fields).flatMap(([field, given]) =>
-    given ? [{ field, reason: "unsupported" as const }] : [],
-  );
+  return Object.entries(fields).flatMap(([field, given]) => (given ? [{ field, reason: "unsupported" as const }] : []));
 }

@@ -24,8 +24,7 @@ class CompletionReader implements CandidateReader {
   }
 
   close(): void {
-    if (this.#open)
-      this.#context.emit({ type: "part-end", candidate: this.#context.candidate, part: 0 });
+    if (this.#open) this.#context.emit({ type: "part-end", candidate: this.#context.candidate, part: 0 });
     this.#open = false;
   }
 }

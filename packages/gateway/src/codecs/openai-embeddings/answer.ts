@@ -9,7 +9,7 @@ import { foldAnswer } from "../shared/fold.ts";
 import { arrayOf, countOf, objectOf, parseObject, present, textOf } from "../shared/json.ts";
 import { errorInside } from "../shared/openai-error-read.ts";
 import { writeStreamError } from "../shared/openai-error-write.ts";
-import { dataEvent } from "../shared/openai-sse.ts";
+import { dataEvent, isDone } from "../shared/openai-sse.ts";
 import { findUsage, readUsage } from "../shared/openai-usage.ts";
 import { decodeVector, encodeVector } from "./vector.ts";
 
@@ -66,10 +66,7 @@ function readVector(value: Json | undefined): readonly number[] | undefined {
 /** An embeddings answer in the encoding that the client asked for, as JSON text. */
 export function writeAnswer(events: readonly AnswerEvent[], context: AnswerContext): string {
   const answer = foldAnswer(events);
-  const encode =
-    context.request["encoding_format"] === "base64"
-      ? encodeVector
-      : (vector: readonly number[]) => vector;
+  const encode = context.request["encoding_format"] === "base64" ? encodeVector : (vector: readonly number[]) => vector;
   const data = answer.embeddings
     .toSorted((left, right) => left.index - right.index)
     .map(({ index, vector }): JsonObject => ({
@@ -120,12 +117,10 @@ export class EmbeddingStreamDecoder implements Machine<WireEvent, AnswerEvent> {
   #over = false;
 
   push(event: WireEvent): readonly AnswerEvent[] {
-    if (this.#over || event.data === "" || event.data === "[DONE]") return [];
+    if (this.#over || event.data === "" || isDone(event.data)) return [];
     this.#over = true;
     const body = parseObject(event.data);
-    return body === undefined
-      ? [broken("The provider's answer is not a JSON object.")]
-      : readAnswer(body);
+    return body === undefined ? [broken("The provider's answer is not a JSON object.")] : readAnswer(body);
   }
 
   end(): readonly AnswerEvent[] {
@@ -145,10 +140,9 @@ export class EmbeddingTap implements Tap {
   readonly seen: Observation = { started: false, finished: false, done: false };
 
   event(event: WireEvent): TapVerdict {
-    if (event.data === "" || event.data === "[DONE]") return "pass";
+    if (event.data === "" || isDone(event.data)) return "pass";
     const body = parseObject(event.data);
-    if (body === undefined)
-      this.seen.failure = failure("broken-stream", "The provider's answer is not a JSON object.");
+    if (body === undefined) this.seen.failure = failure("broken-stream", "The provider's answer is not a JSON object.");
     else this.whole(body);
     return this.seen.failure === undefined ? "pass" : "drop";
   }
@@ -171,10 +165,7 @@ export class EmbeddingTap implements Tap {
 
   end(): string {
     if (!this.seen.finished) {
-      this.seen.failure ??= failure(
-        "broken-stream",
-        "The provider's answer ended before it was complete.",
-      );
+      this.seen.failure ??= failure("broken-stream", "The provider's answer ended before it was complete.");
     }
     return "";
   }

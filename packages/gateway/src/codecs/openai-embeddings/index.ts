@@ -2,13 +2,7 @@ import type { Codec } from "../../kernel/codec.ts";
 import { readError } from "../shared/openai-error-read.ts";
 import { writeError, writeStreamError } from "../shared/openai-error-write.ts";
 import { eventStream, keepaliveComment } from "../shared/openai-sse.ts";
-import {
-  EmbeddingStreamDecoder,
-  EmbeddingStreamEncoder,
-  EmbeddingTap,
-  readAnswer,
-  writeAnswer,
-} from "./answer.ts";
+import { EmbeddingStreamDecoder, EmbeddingStreamEncoder, EmbeddingTap, readAnswer, writeAnswer } from "./answer.ts";
 import { readRequest, writeRequest } from "./request.ts";
 
 /** OpenAI embeddings, `POST /v1/embeddings`. */

@@ -39,8 +39,7 @@ export function readRequest(body: JsonObject): Result<DecodedRequest> {
 function readInput(input: Json | undefined, complaints: Complaints): Inputs {
   if (input === undefined || input === null) return complaints.missing("input") ?? [];
   if (typeof input === "string") return readTexts([input], complaints);
-  if (!Array.isArray(input))
-    return complaints.wrongType("input", "one of a string or array", input) ?? [];
+  if (!Array.isArray(input)) return complaints.wrongType("input", "one of a string or array", input) ?? [];
   const list = input as readonly Json[];
   const [first] = list;
   // A list of numbers is one text, cut into token ids.
@@ -49,8 +48,7 @@ function readInput(input: Json | undefined, complaints: Complaints): Inputs {
 }
 
 function readTexts(list: readonly Json[], complaints: Complaints): Inputs {
-  if (list.length === 0)
-    complaints.add("Invalid 'input': empty array. Expected at least one input.", "input");
+  if (list.length === 0) complaints.add("Invalid 'input': empty array. Expected at least one input.", "input");
   if (list.length > mostInputs) {
     complaints.add(
       `Invalid 'input': array too long. Expected an array with maximum length ${mostInputs}, but got an array with length ${list.length} instead.`,
@@ -66,15 +64,10 @@ function readTexts(list: readonly Json[], complaints: Complaints): Inputs {
   });
 }
 
-function readTokens(
-  list: readonly Json[],
-  path: string,
-  complaints: Complaints,
-): readonly number[] {
+function readTokens(list: readonly Json[], path: string, complaints: Complaints): readonly number[] {
   if (list.length === 0) complaints.add(`Invalid '${path}': input cannot be an empty array.`, path);
   const wrong = list.findIndex((item) => !Number.isSafeInteger(item) || (item as number) < 0);
-  if (wrong >= 0)
-    return complaints.wrongType(`${path}[${wrong}]`, "a token id", list[wrong] ?? null) ?? [];
+  if (wrong >= 0) return complaints.wrongType(`${path}[${wrong}]`, "a token id", list[wrong] ?? null) ?? [];
   return list as readonly number[];
 }
 
@@ -83,8 +76,7 @@ export function writeRequest(request: CanonicalRequest): {
   readonly body: JsonObject;
   readonly losses: readonly Loss[];
 } {
-  if (request.operation !== "embed")
-    throw new TypeError(`An embeddings request cannot ${request.operation}.`);
+  if (request.operation !== "embed") throw new TypeError(`An embeddings request cannot ${request.operation}.`);
   const [only] = request.inputs;
   const body = {
     ...request.extra?.["openai-embeddings"],

@@ -12,8 +12,6 @@ export function decodeVector(text: string): readonly number[] | undefined {
   if (!base64.test(text)) return undefined;
   const bytes = Buffer.from(text, "base64");
   if (bytes.length === 0 || bytes.length % 4 !== 0) return undefined;
-  const vector = Array.from({ length: bytes.length / 4 }, (_, index) =>
-    bytes.readFloatLE(index * 4),
-  );
+  const vector = Array.from({ length: bytes.length / 4 }, (_, index) => bytes.readFloatLE(index * 4));
   return vector.every((value) => Number.isFinite(value)) ? vector : undefined;
 }

@@ -29,28 +29,18 @@ export class Complaints {
   }
 
   wrongType(path: string, expected: string, value: Json): undefined {
-    return this.add(
-      `Invalid type for '${path}': expected ${expected}, but got ${nameOf(value)} instead.`,
-      path,
-    );
+    return this.add(`Invalid type for '${path}': expected ${expected}, but got ${nameOf(value)} instead.`, path);
   }
 
   wrongValue(path: string, value: string, supported: readonly string[]): undefined {
     const shown = value.length > 64 ? `${value.slice(0, 64)}…` : value;
     const quoted = supported.map((word) => `'${word}'`);
-    const list =
-      quoted.length > 1
-        ? `${quoted.slice(0, -1).join(", ")} and ${quoted.at(-1)}`
-        : quoted.join("");
-    return this.add(
-      `Invalid value: '${shown.toWellFormed()}'. Supported values are: ${list}.`,
-      path,
-    );
+    const list = quoted.length > 1 ? `${quoted.slice(0, -1).join(", ")} and ${quoted.at(-1)}` : quoted.join("");
+    return this.add(`Invalid value: '${shown.toWellFormed()}'. Supported values are: ${list}.`, path);
   }
 
   string(value: Json | undefined, path: string): string | undefined {
-    if (value === undefined || value === null || typeof value === "string")
-      return value ?? undefined;
+    if (value === undefined || value === null || typeof value === "string") return value ?? undefined;
     return this.wrongType(path, "a string", value);
   }
 
@@ -60,8 +50,7 @@ export class Complaints {
   }
 
   boolean(value: Json | undefined, path: string): boolean | undefined {
-    if (value === undefined || value === null || typeof value === "boolean")
-      return value ?? undefined;
+    if (value === undefined || value === null || typeof value === "boolean") return value ?? undefined;
     return this.wrongType(path, "a boolean", value);
   }
 
@@ -73,8 +62,7 @@ export class Complaints {
 
   integer(value: Json | undefined, path: string, range: Range = {}): number | undefined {
     if (value === undefined || value === null) return undefined;
-    if (typeof value !== "number" || !Number.isInteger(value))
-      return this.wrongType(path, "an integer", value);
+    if (typeof value !== "number" || !Number.isInteger(value)) return this.wrongType(path, "an integer", value);
     if (range.least !== undefined && value < range.least) {
       return this.add(
         `Invalid '${path}': integer below minimum value. Expected a value >= ${range.least}, but got ${value} instead.`,
@@ -101,9 +89,7 @@ export class Complaints {
 
   array(value: Json | undefined, path: string): readonly Json[] | undefined {
     if (value === undefined || value === null) return undefined;
-    return Array.isArray(value)
-      ? (value as readonly Json[])
-      : this.wrongType(path, "an array", value);
+    return Array.isArray(value) ? (value as readonly Json[]) : this.wrongType(path, "an array", value);
   }
 
   /** A string or a list of strings, as a list. */

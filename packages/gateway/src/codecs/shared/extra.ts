@@ -26,20 +26,12 @@ export function vendorExtra(protocol: Protocol, fields: VendorFields): Extra | u
 }
 
 /** The fields of one place in an event's `extra`; empty where there are none. */
-export function vendorFields(
-  extra: Extra | undefined,
-  protocol: Protocol,
-  place: keyof VendorFields,
-): JsonObject {
+export function vendorFields(extra: Extra | undefined, protocol: Protocol, place: keyof VendorFields): JsonObject {
   return objectOf(extra?.[protocol]?.[place]) ?? {};
 }
 
 /** A loss for each entry that belongs to another protocol than the one being written. */
-export function foreignLosses(
-  extra: Extra | undefined,
-  protocol: Protocol,
-  prefix: string,
-): Loss[] {
+export function foreignLosses(extra: Extra | undefined, protocol: Protocol, prefix: string): Loss[] {
   if (extra === undefined) return [];
   return Object.entries(extra)
     .filter(([name]) => name !== protocol)
@@ -56,28 +48,18 @@ export function mergeAll(objects: readonly JsonObject[]): JsonObject {
  * Adds the fields of a later piece of a message to those of the earlier ones: lists are joined, objects are
  * merged, anything else is replaced. `joined` names the texts that grow by pieces, such as an audio's `data`.
  */
-export function mergeFields(
-  earlier: JsonObject,
-  later: JsonObject,
-  joined: ReadonlySet<string>,
-): JsonObject {
+export function mergeFields(earlier: JsonObject, later: JsonObject, joined: ReadonlySet<string>): JsonObject {
   const merged = new Map<string, Json>(Object.entries(earlier));
   for (const [name, value] of Object.entries(later))
     merged.set(name, mergeValue(merged.get(name), value, name, joined));
   return Object.fromEntries(merged);
 }
 
-function mergeValue(
-  before: Json | undefined,
-  value: Json,
-  name: string,
-  joined: ReadonlySet<string>,
-): Json {
+function mergeValue(before: Json | undefined, value: Json, name: string, joined: ReadonlySet<string>): Json {
   if (Array.isArray(before) && Array.isArray(value)) return [...arrayOf(before), ...arrayOf(value)];
   const [left, right] = [objectOf(before), objectOf(value)];
   if (left !== undefined && right !== undefined) return mergeFields(left, right, joined);
-  if (typeof before === "string" && typeof value === "string" && joined.has(name))
-    return before + value;
+  if (typeof before === "string" && typeof value === "string" && joined.has(name)) return before + value;
   return value;
 }
 

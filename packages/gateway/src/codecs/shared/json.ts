@@ -46,7 +46,5 @@ export type Present<Entries> = {
 
 /** Leaves out what is undefined, so that optional fields are absent rather than undefined. */
 export function present<Entries extends object>(entries: Entries): Present<Entries> {
-  return Object.fromEntries(
-    Object.entries(entries).filter((entry) => entry[1] !== undefined),
-  ) as Present<Entries>;
+  return Object.fromEntries(Object.entries(entries).filter((entry) => entry[1] !== undefined)) as Present<Entries>;
 }

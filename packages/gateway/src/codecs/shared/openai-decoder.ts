@@ -9,6 +9,7 @@ import { ChangedFields, vendorExtra } from "./extra.ts";
 import { arrayOf, countOf, objectOf, parseObject, present, textOf } from "./json.ts";
 import { errorInside, readError } from "./openai-error-read.ts";
 import { readFinish } from "./openai-finish.ts";
+import { isDone } from "./openai-sse.ts";
 import { findUsage, readUsage, usageRemainder } from "./openai-usage.ts";
 
 /** What the reader of one candidate may say and know. */
@@ -42,26 +43,8 @@ interface Candidate {
   emptyFinish: boolean;
 }
 
-const answerFields = new Set([
-  "id",
-  "object",
-  "created",
-  "model",
-  "choices",
-  "usage",
-  "error",
-  "obfuscation",
-]);
-const choiceFields = new Set([
-  "index",
-  "delta",
-  "message",
-  "text",
-  "finish_reason",
-  "logprobs",
-  "usage",
-  "error",
-]);
+const answerFields = new Set(["id", "object", "created", "model", "choices", "usage", "error", "obfuscation"]);
+const choiceFields = new Set(["index", "delta", "message", "text", "finish_reason", "logprobs", "usage", "error"]);
 
 export const noFinish = "The provider's answer ended before it was complete.";
 export const notJson = "The provider sent an event that is not a JSON object.";
@@ -93,7 +76,7 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
 
   push(event: WireEvent): readonly AnswerEvent[] {
     if (this.#over || event.data === "") return [];
-    if (event.data === "[DONE]") {
+    if (isDone(event.data)) {
       this.#conclude(true);
       return this.#take();
     }
@@ -130,11 +113,9 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
 
   #conclude(marked: boolean): void {
     for (const [index, candidate] of this.#candidates) {
-      if (marked && !candidate.finished && candidate.emptyFinish)
-        this.#finish(index, candidate, "");
+      if (marked && !candidate.finished && candidate.emptyFinish) this.#finish(index, candidate, "");
     }
-    const complete =
-      this.#candidates.size > 0 && [...this.#candidates.values()].every((each) => each.finished);
+    const complete = this.#candidates.size > 0 && [...this.#candidates.values()].every((each) => each.finished);
     if (!complete) this.#fail(failure("broken-stream", noFinish));
     this.#over = true;
   }
@@ -227,12 +208,7 @@ export function joinLogprobs(pieces: readonly Json[]): JsonObject | undefined {
   for (const piece of pieces) {
     for (const [name, value] of Object.entries(objectOf(piece) ?? {})) {
       const before = joined.get(name);
-      joined.set(
-        name,
-        Array.isArray(before) && Array.isArray(value)
-          ? [...arrayOf(before), ...arrayOf(value)]
-          : value,
-      );
+      joined.set(name, Array.isArray(before) && Array.isArray(value) ? [...arrayOf(before), ...arrayOf(value)] : value);
     }
   }
   return joined.size === 0 ? undefined : Object.fromEntries(joined);

@@ -154,17 +154,12 @@ export function classify(status: number, words: ErrorWords): FailureKind {
   const type = words.type?.toLowerCase() ?? "";
   for (const rule of rules) {
     if (rule.codes.includes(code) || rule.codes.includes(type)) return rule.kind;
-    if (
-      rule.message !== undefined &&
-      rule.statuses.includes(status) &&
-      rule.message.test(words.message)
-    )
+    if (rule.message !== undefined && rule.statuses.includes(status) && rule.message.test(words.message))
       return rule.kind;
   }
   const known = byStatus.get(status);
   if (known !== undefined) return known;
   if (status >= 400 && status < 500) return "bad-request";
-  if (status === 0 && (type === "invalid_request_error" || type === "badrequesterror"))
-    return "bad-request";
+  if (status === 0 && (type === "invalid_request_error" || type === "badrequesterror")) return "bad-request";
   return "upstream-error";
 }

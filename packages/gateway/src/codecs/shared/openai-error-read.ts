@@ -26,10 +26,7 @@ export function readError(status: number, body: Json | undefined): Failure {
   const effective = status === 0 ? (statusIn(said.code) ?? 0) : status;
   const message = said.message === undefined ? undefined : clean(said.message);
   const kind = classify(effective, { type: said.type, code: said.code, message: message ?? "" });
-  const plain =
-    effective === 0
-      ? "The provider reported an error."
-      : `The provider answered with status ${effective}.`;
+  const plain = effective === 0 ? "The provider reported an error." : `The provider answered with status ${effective}.`;
   return failure(
     kind,
     message || plain,
@@ -78,10 +75,7 @@ function listen(body: Json | undefined): Said {
   };
 }
 
-function messageOf(
-  outer: JsonObject | undefined,
-  inner: JsonObject | undefined,
-): string | undefined {
+function messageOf(outer: JsonObject | undefined, inner: JsonObject | undefined): string | undefined {
   return (
     textOf(inner?.["message"]) ??
     textOf(outer?.["error"]) ??
@@ -104,7 +98,5 @@ function clean(text: string): string {
   const head = text.slice(0, 4 * longestMessage);
   if (markup.test(head)) return "";
   const plain = head.replace(unprintable, " ").trim();
-  return (
-    plain.length > longestMessage ? `${plain.slice(0, longestMessage - 1)}…` : plain
-  ).toWellFormed();
+  return (plain.length > longestMessage ? `${plain.slice(0, longestMessage - 1)}…` : plain).toWellFormed();
 }

@@ -35,10 +35,7 @@ export function readFinish(raw: string, hasCalls: boolean): FinishReason {
 }
 
 /** OpenAI's word, which is one of a closed list that clients check. */
-export function writeFinish(
-  reason: FinishReason,
-  calls: "tool_calls" | "function_call" | "stop",
-): string {
+export function writeFinish(reason: FinishReason, calls: "tool_calls" | "function_call" | "stop"): string {
   switch (reason.unified) {
     case "tool-calls":
       return calls;

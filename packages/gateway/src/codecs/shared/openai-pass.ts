@@ -24,8 +24,7 @@ export function usageEdits(request: RequestView, dialect: Dialect): PassThrough 
   }
   if (given === undefined) return unchanged;
   const rest = unlessEmpty(without(given, new Set(["include_usage"])));
-  const edit: Edit =
-    rest === undefined ? { kind: "remove", field } : { kind: "set", field, value: rest };
+  const edit: Edit = rest === undefined ? { kind: "remove", field } : { kind: "set", field, value: rest };
   return { edits: [edit], tap: { dropUsageEvent: false } };
 }
 
@@ -41,7 +40,5 @@ export function limitEdits(request: RequestView, dialect: Dialect): readonly Edi
   // Of the two, `max_completion_tokens` counts, unless it is null.
   const first = known === "max_completion_tokens" ? (existing ?? value) : (value ?? existing);
   const remove: Edit = { kind: "remove", field: other };
-  return first === existing
-    ? [remove]
-    : [{ kind: "set", field: known, value: first as Json }, remove];
+  return first === existing ? [remove] : [{ kind: "set", field: known, value: first as Json }, remove];
 }

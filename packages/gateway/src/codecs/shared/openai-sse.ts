@@ -3,6 +3,11 @@ import type { Json } from "../../kernel/json.ts";
 /** The event that ends an OpenAI stream. */
 export const doneEvent = "data: [DONE]\n\n";
 
+/** Whether an event's data is the mark of the end. Some backends put spaces around it. */
+export function isDone(data: string): boolean {
+  return data.length < 16 && data.trim() === "[DONE]";
+}
+
 /** A comment: every client that we measured skips it. */
 export const keepaliveComment = ": keepalive\n\n";
 

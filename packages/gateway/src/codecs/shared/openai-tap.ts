@@ -7,7 +7,7 @@ import { arrayOf } from "./json.ts";
 import { choiceIndex, noFinish, notJson } from "./openai-decoder.ts";
 import { errorInside, readError } from "./openai-error-read.ts";
 import { readFinish } from "./openai-finish.ts";
-import { doneEvent } from "./openai-sse.ts";
+import { doneEvent, isDone } from "./openai-sse.ts";
 import { findUsage, readUsage } from "./openai-usage.ts";
 
 /** What one choice of a chunk or a whole answer holds, as far as watching needs it. */
@@ -39,7 +39,7 @@ export class AnswerTap implements Tap {
     const { seen } = this;
     if (seen.failure !== undefined || seen.done) return "drop";
     if (event.data === "") return "pass";
-    if (event.data === "[DONE]") return this.#mark();
+    if (isDone(event.data)) return this.#mark();
     let chunk: Json;
     try {
       chunk = JSON.parse(event.data) as Json;
@@ -55,8 +55,7 @@ export class AnswerTap implements Tap {
     const { seen } = this;
     this.#chunk(body);
     if (seen.failure !== undefined) return;
-    if (this.#choices.size === 0)
-      this.#fail(failure("bad-response", "The provider's answer has no choices."));
+    if (this.#choices.size === 0) this.#fail(failure("bad-response", "The provider's answer has no choices."));
     else this.#mark();
   }
 
@@ -127,8 +126,7 @@ export class AnswerTap implements Tap {
   #finish(index: number, watched: Watched, raw: string): void {
     watched.finished = true;
     this.seen.started = true;
-    if (index === 0 || this.seen.finish === undefined)
-      this.seen.finish = readFinish(raw, watched.hasCalls);
+    if (index === 0 || this.seen.finish === undefined) this.seen.finish = readFinish(raw, watched.hasCalls);
   }
 
   #allFinished(): boolean {

@@ -21,8 +21,7 @@ export function findUsage(answer: JsonObject): JsonObject | undefined {
 export function readUsage(usage: JsonObject): Usage {
   const input = objectOf(usage["prompt_tokens_details"]) ?? {};
   const output = objectOf(usage["completion_tokens_details"]) ?? {};
-  const first = (...values: (Json | undefined)[]) =>
-    values.map(countOf).find((value) => value !== undefined);
+  const first = (...values: (Json | undefined)[]) => values.map(countOf).find((value) => value !== undefined);
   const inputTokens = first(usage["prompt_tokens"], usage["input_tokens"], usage["input"]);
   const written = first(usage["completion_tokens"], usage["output_tokens"], usage["output"]);
   const reasoningTokens = first(output["reasoning_tokens"], usage["reasoning_tokens"]);
@@ -49,8 +48,7 @@ interface Counts {
 
 /** Only the total tells whether reasoning was counted within the output or beside it. */
 function wholeOutput({ inputTokens, written, reasoningTokens, total }: Counts): number | undefined {
-  if (inputTokens === undefined || written === undefined || reasoningTokens === undefined)
-    return written;
+  if (inputTokens === undefined || written === undefined || reasoningTokens === undefined) return written;
   const beside = inputTokens + written + reasoningTokens;
   return total === beside ? written + reasoningTokens : written;
 }
@@ -79,10 +77,7 @@ export function usageRemainder(usage: JsonObject): JsonObject {
 /** OpenAI's `usage`. Counts that nobody knows are left out; `rest` holds the vendor's other fields. */
 export function writeUsage(usage: Usage, rest: JsonObject): JsonObject {
   const { inputTokens, outputTokens } = usage;
-  const total =
-    inputTokens !== undefined && outputTokens !== undefined
-      ? inputTokens + outputTokens
-      : undefined;
+  const total = inputTokens !== undefined && outputTokens !== undefined ? inputTokens + outputTokens : undefined;
   const input = {
     ...objectOf(rest["prompt_tokens_details"]),
     ...present({

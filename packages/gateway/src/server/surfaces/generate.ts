@@ -60,14 +60,18 @@ function answer(incoming: Incoming, bytes: Buffer, { codec, gateway }: { codec: 
 }
 
 /** What routing must know of a body, from a scan of its top level. */
-export function readRequest(bytes: Buffer, depth: number): Result<{ readonly model: string; readonly body: RequestBody }> {
+export function readRequest(
+  bytes: Buffer,
+  depth: number,
+): Result<{ readonly model: string; readonly body: RequestBody }> {
   if (!isUtf8(bytes)) return bad("The request body is not valid UTF-8.");
   const scan = scanObject(bytes, depth);
   if (!scan.ok) return bad(`The request body is not acceptable JSON: ${scan.message} (at byte ${scan.offset}).`);
   const { object } = scan;
   const model = readField(bytes, object, "model");
   if (model === undefined) return bad("The field 'model' is missing.", "model");
-  if (typeof model !== "string" || model.trim() === "") return bad("The field 'model' must be a non-empty string.", "model");
+  if (typeof model !== "string" || model.trim() === "")
+    return bad("The field 'model' must be a non-empty string.", "model");
   if (model.length > longestModel) return bad(`The field 'model' is longer than ${longestModel} characters.`, "model");
   const stream = readField(bytes, object, "stream") ?? false;
   if (typeof stream !== "boolean") return bad("The field 'stream' must be true or false.", "stream");
@@ -81,7 +85,10 @@ function bad(message: string, param?: string): Result<never> {
 function refuseMedia({ request }: Incoming): Failure | undefined {
   const coding = request.headers["content-encoding"];
   if (coding !== undefined && coding.toLowerCase() !== "identity") {
-    return failure("unsupported-media", "Compressed request bodies are not accepted; send the body without Content-Encoding.");
+    return failure(
+      "unsupported-media",
+      "Compressed request bodies are not accepted; send the body without Content-Encoding.",
+    );
   }
   if (request.headers["content-type"]?.toLowerCase().startsWith("multipart/") === true) {
     return failure("unsupported-media", "The request body must be JSON (content-type: application/json).");

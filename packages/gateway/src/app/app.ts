@@ -1,0 +1,318 @@
+import { readFileSync } from "node:fs";
+import { ModelDirectory } from "../backends/directory.ts";
+import { findLocalServers } from "../backends/http/fingerprint.ts";
+import { fetchLocalText } from "../backends/http/probe.ts";
+import { vendors } from "../backends/http/vendors.ts";
+import { endpointTypes } from "../backends/registry.ts";
+import { openaiChat } from "../codecs/openai-chat/index.ts";
+import { openaiCompletions } from "../codecs/openai-completions/index.ts";
+import { openaiEmbeddings } from "../codecs/openai-embeddings/index.ts";
+import type { Environment } from "../config/environment.ts";
+import { loadConfig } from "../config/load.ts";
+import type { LoadInput, LoadResult } from "../config/load.ts";
+import { formatProblem } from "../config/problems.ts";
+import type { Overrides } from "../config/overrides.ts";
+import type { Config, EndpointSettings } from "../config/types.ts";
+import { watchDocument } from "../config/watch.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Codec } from "../kernel/codec.ts";
+import type { Protocol } from "../kernel/protocol.ts";
+import { Ticker } from "../relay/ticker.ts";
+import { offeredNames } from "../routing/catalog.ts";
+import { Cooldowns } from "../routing/cooldowns.ts";
+import { Gateway } from "../server/gateway.ts";
+import type { Service } from "../server/runtime.ts";
+import { openStore } from "../store/sqlite.ts";
+import type { Store } from "../store/ports.ts";
+import { parseLevel } from "../telemetry/level.ts";
+import { openLog } from "../telemetry/log.ts";
+import type { Log } from "../telemetry/log.ts";
+import { Metrics } from "../telemetry/metrics.ts";
+import { assemble, builtInSimulator, isLoopbackHost, withFreshCatalog } from "./assemble.ts";
+import type { Assembly } from "./assemble.ts";
+import { Records } from "./records.ts";
+import { StartError } from "./start-error.ts";
+import { version } from "./version.ts";
+
+/** How often deadlines are looked at, in milliseconds. */
+const tickInterval = 50;
+
+/** How often endpoints are asked for their models, in milliseconds. */
+const directoryInterval = 600_000;
+
+export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
+
+export const codecs: ReadonlyMap<Protocol, Codec> = new Map<Protocol, Codec>(
+  [openaiChat, openaiCompletions, openaiEmbeddings].map((codec) => [codec.protocol, codec]),
+);
+
+export interface AppOptions {
+  /** The document's file, if there is one. */
+  readonly file?: string | undefined;
+  readonly overrides: Overrides;
+  readonly environment: Environment;
+  readonly directory: string;
+}
+
+/** Reads and validates the configuration as a start would. */
+export function readConfig(options: AppOptions, text?: string): LoadResult {
+  const input: LoadInput = {
+    ...options,
+    text,
+    endpointTypes,
+    vendors,
+    readFile: (path) => readFileSync(path, "utf8"),
+  };
+  return loadConfig(input);
+}
+
+/** The running gateway: everything that was newed up, and how it ends. */
+export class App implements AsyncDisposable {
+  readonly #options: AppOptions;
+  readonly #store: Store;
+  readonly #log: Log;
+  readonly #metrics: Metrics;
+  readonly #directory = new ModelDirectory();
+  readonly #local: readonly EndpointSettings[];
+  readonly #ticker: Ticker;
+  readonly #gateway: Gateway;
+  #assembly: Assembly;
+  #documentProblem: string | undefined;
+  #storeTrouble: string | undefined;
+  #watcher: Disposable | undefined;
+  #refresher: NodeJS.Timeout | undefined;
+  #port = 0;
+
+  private constructor(parts: { options: AppOptions; config: Config; log: Log; local: readonly EndpointSettings[] }) {
+    const { options, config, log, local } = parts;
+    this.#options = options;
+    this.#log = log;
+    this.#local = local;
+    this.#metrics = new Metrics({ clock: systemClock, version });
+    this.#store = openStore({
+      file: config.store,
+      clock: systemClock,
+      onTrouble: (error) => this.#noteStore(error?.message),
+    });
+    this.#ticker = new Ticker(systemClock, tickInterval);
+    this.#assembly = assemble(config, this.#lasting);
+    const records = new Records({
+      clock: systemClock,
+      ledger: this.#store.ledger,
+      metrics: this.#metrics,
+      log,
+      catalog: () => this.#assembly.runtime.catalog,
+    });
+    const service: Service = {
+      clock: systemClock,
+      codecs,
+      version,
+      relay: {
+        clock: systemClock,
+        ticker: this.#ticker,
+        cooldowns: new Cooldowns(systemClock),
+        codecs,
+        observer: records,
+      },
+      current: () => this.#assembly.runtime,
+      troubles: () => (this.#storeTrouble === undefined ? [] : [this.#storeTrouble]),
+      notes: () => (this.#documentProblem === undefined ? [] : [this.#documentProblem]),
+      metrics: () => this.#metrics.text(),
+      refused: (refusal) => records.refused(refusal),
+      report: (level, message, error) => log[level](message, error === undefined ? {} : { error }),
+    };
+    this.#gateway = new Gateway(service, openaiChat.ingress);
+    this.#metrics.watch({
+      ledgerPending: () => this.#store.ledger.state.pending,
+      ledgerDropped: () => this.#store.ledger.state.dropped,
+      exchangesActive: () => this.#gateway.active,
+    });
+  }
+
+  /**
+   * Opens everything and listens.
+   *
+   * @param config What `readConfig` gave for the same options.
+   * @throws StartError with the exit code, when something that must be there is not.
+   */
+  static async start(options: AppOptions, config: Config): Promise<App> {
+    const [log, local] = await Promise.all([
+      openLog({ level: parseLevel(config.log.level) ?? "info", color: !options.environment.has("NO_COLOR") }),
+      config.detect ? localEndpoints(config) : [],
+    ]);
+    const app = new App({ options, config: complete(config, local), log, local });
+    try {
+      await app.#open();
+    } catch (error) {
+      await app[Symbol.asyncDispose]();
+      throw error;
+    }
+    return app;
+  }
+
+  get url(): string {
+    const { host } = this.config.server;
+    return `http://${host.includes(":") ? `[${host}]` : host}:${this.#port}`;
+  }
+
+  get config(): Config {
+    return this.#assembly.runtime.config;
+  }
+
+  get log(): Log {
+    return this.#log;
+  }
+
+  /** Reads the document again. What is invalid changes nothing and is reported. */
+  reload(text?: string): void {
+    const loaded = readConfig(this.#options, text);
+    if (!loaded.ok) {
+      const lines = loaded.problems.map(formatProblem);
+      this.#documentProblem = `the document was not taken over: ${lines[0] ?? "it is invalid"}`;
+      for (const line of lines) this.#log.error(`document not taken over: ${line}`);
+      return;
+    }
+    this.#documentProblem = undefined;
+    const config = complete(loaded.config, this.#local);
+    const needsRestart = restartReasons(this.config, config);
+    const before = this.#assembly;
+    // What only a restart can change stays as it is, so that the snapshot tells the truth.
+    const kept = {
+      ...config,
+      store: this.config.store,
+      server: { ...config.server, host: this.config.server.host, port: this.config.server.port },
+    };
+    this.#assembly = assemble(kept, this.#lasting, before);
+    this.#known();
+    for (const [name, backend] of before.backends) {
+      if (this.#assembly.backends.get(name) !== backend) void backend[Symbol.asyncDispose]();
+    }
+    this.#log.level = parseLevel(config.log.level) ?? this.#log.level;
+    this.#log.info("document taken over", { count: config.models.length });
+    for (const reason of needsRestart) this.#log.warn(`${reason} takes effect after a restart`);
+    void this.refresh();
+  }
+
+  /** Asks every endpoint for its models, and takes over what they say. */
+  async refresh(): Promise<void> {
+    const changed = await this.#directory.refresh(this.#assembly.backends);
+    for (const name of this.#assembly.backends.keys()) {
+      const problem = this.#directory.problem(name);
+      if (problem !== undefined) this.#log.debug(`no model list: ${problem}`, { endpoint: name });
+    }
+    if (!changed) return;
+    this.#assembly = withFreshCatalog(this.#assembly, this.#directory);
+    this.#known();
+  }
+
+  /** Lets what is under way finish, for as long as the configuration allows, and ends. */
+  async stop(): Promise<void> {
+    this.#log.info("stopping", { count: this.#gateway.active });
+    await this.#gateway.drain(this.config.server.timeouts.drain);
+    await this[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#watcher?.[Symbol.dispose]();
+    clearInterval(this.#refresher);
+    await this.#gateway.drain(0);
+    this.#ticker[Symbol.dispose]();
+    this.#metrics[Symbol.dispose]();
+    await Promise.all([...this.#assembly.backends.values()].map((backend) => backend[Symbol.asyncDispose]()));
+    await this.#store[Symbol.asyncDispose]();
+    this.#log[Symbol.dispose]();
+  }
+
+  get #lasting() {
+    return { clock: systemClock, keys: this.#store.keys, directory: this.#directory };
+  }
+
+  async #open(): Promise<void> {
+    const { config } = this;
+    const { host, port } = config.server;
+    this.#known();
+    this.#refuseOpenNetwork(config);
+    for (const problem of this.#assembly.runtime.authenticator.problems) this.#log.warn(problem);
+    try {
+      this.#port = await this.#gateway.listen(host, port);
+    } catch (error) {
+      throw StartError.fromListening(error, host, port);
+    }
+    const { file } = this.#options;
+    if (file !== undefined) {
+      try {
+        this.#watcher = watchDocument(file, (text) => this.reload(text));
+      } catch (error) {
+        this.#log.warn("the document is not watched; send SIGHUP after a change", { file, error });
+      }
+    }
+    // Not awaited: the gateway answers from what it knows, and learns the rest in a moment.
+    void this.refresh();
+    this.#refresher = setInterval(() => void this.refresh(), directoryInterval).unref();
+  }
+
+  /** The gateway does not start open to the network by accident. */
+  #refuseOpenNetwork(config: Config): void {
+    if (isLoopbackHost(config.server.host) || config.access.open === "always") return;
+    const now = systemClock.now();
+    const usable = this.#store.keys
+      .snapshot()
+      .some((key) => key.revokedAt === undefined && (key.expiresAt ?? Infinity) > now);
+    if (usable || config.access.fixedKeys.length > 0) return;
+    throw new StartError(
+      `server.host is ${config.server.host}, which others can reach, and there is no client key. Make one with \`patchbay keys create NAME\`, or state access.open: always in the document.`,
+      78,
+    );
+  }
+
+  /** Tells the metrics which names may be labels, and the log which texts are secrets. */
+  #known(): void {
+    const { config, catalog } = this.#assembly.runtime;
+    const direct = config.models.flatMap(({ targets }) => targets.map(({ model }) => model));
+    this.#metrics.know({
+      models: [...offeredNames(catalog), ...direct],
+      endpoints: config.endpoints.map(({ name }) => name),
+      types: config.endpoints.map(({ type }) => type),
+    });
+    const secrets = config.endpoints.flatMap((endpoint) => [
+      ...endpoint.credentials.flatMap(({ apiKey }) => (apiKey === undefined ? [] : [apiKey])),
+      ...Object.values(endpoint.headers),
+    ]);
+    this.#log.hide([...secrets, ...config.access.fixedKeys.map(({ key }) => key)]);
+  }
+
+  #noteStore(trouble: string | undefined): void {
+    this.#storeTrouble = trouble;
+    if (trouble === undefined) this.#log.info("the ledger is written again");
+    else this.#log.error(`the ledger cannot be written: ${trouble}`);
+  }
+}
+
+/** Servers that are found running on this machine, as endpoints. */
+async function localEndpoints(config: Config): Promise<readonly EndpointSettings[]> {
+  const candidates = vendors.filter(({ local }) => local !== undefined && local.port !== config.server.port);
+  const found = await findLocalServers(candidates, fetchLocalText);
+  return found.map(({ vendor, url }) => ({ ...builtInSimulator, name: vendor.type, type: vendor.type, url }));
+}
+
+/** The configuration with what was found on this machine and, where there is nothing at all, the simulator. */
+function complete(config: Config, local: readonly EndpointSettings[]): Config {
+  const added = local.filter(
+    ({ name, type }) => !config.endpoints.some((endpoint) => endpoint.name === name || endpoint.type === type),
+  );
+  const endpoints = [...config.endpoints, ...added];
+  const notes = [...config.notes, ...added.map(({ name, url }) => `found on this machine: ${name} at ${url ?? ""}`)];
+  return { ...config, notes, endpoints: endpoints.length === 0 ? [builtInSimulator] : endpoints };
+}
+
+function restartReasons(before: Config, after: Config): readonly string[] {
+  const rows: readonly (readonly [string, unknown, unknown])[] = [
+    ["server.host", before.server.host, after.server.host],
+    ["server.port", before.server.port, after.server.port],
+    ["server.limits.connections", before.server.limits.connections, after.server.limits.connections],
+    ["server.timeouts.header", before.server.timeouts.header, after.server.timeouts.header],
+    ["server.timeouts.request", before.server.timeouts.request, after.server.timeouts.request],
+    ["store", before.store, after.store],
+  ];
+  return rows.filter(([, old, now]) => old !== now).map(([name]) => name);
+}

@@ -1,0 +1,146 @@
+import { Authenticator } from "../auth/authenticate.ts";
+import type { ModelDirectory } from "../backends/directory.ts";
+import { knownFacts } from "../backends/http/known-models.ts";
+import { vendorOf } from "../backends/http/vendors.ts";
+import { createBackend } from "../backends/registry.ts";
+import type { Backend } from "../backends/types.ts";
+import type { Config, EndpointSettings } from "../config/types.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Protocol } from "../kernel/protocol.ts";
+import { Secret } from "../kernel/secret.ts";
+import type { Price } from "../kernel/usage.ts";
+import type { RelayEndpoint } from "../relay/types.ts";
+import { buildCatalog } from "../routing/catalog.ts";
+import type { Catalog } from "../routing/catalog.ts";
+import type { CatalogModel, EndpointView } from "../routing/types.ts";
+import { isLoopback } from "../server/guard.ts";
+import type { Runtime } from "../server/runtime.ts";
+import type { KeyStore } from "../store/ports.ts";
+
+/** The endpoint that answers when nothing is configured or found, so that the first request works. */
+export const builtInSimulator: EndpointSettings = {
+  name: "simulator",
+  type: "simulator",
+  enabled: true,
+  priority: 0,
+  credentials: [{}],
+  headers: {},
+  timeouts: {},
+  models: [],
+  options: {},
+  detected: true,
+};
+
+/** What outlives a configuration. */
+export interface Lasting {
+  readonly clock: Clock;
+  readonly keys: KeyStore;
+  readonly directory: ModelDirectory;
+}
+
+/** One version of everything that is made from the configuration. */
+export interface Assembly {
+  readonly runtime: Runtime;
+  readonly backends: ReadonlyMap<string, Backend>;
+  /** By endpoint name, what its backend was made from. */
+  readonly prints: ReadonlyMap<string, string>;
+}
+
+/** Builds a version; backends whose settings did not change are taken over, with their connections. */
+export function assemble(config: Config, lasting: Lasting, before?: Assembly): Assembly {
+  const backends = new Map<string, Backend>();
+  const prints = new Map<string, string>();
+  const endpoints = new Map<string, RelayEndpoint>();
+  for (const settings of config.endpoints) {
+    const timeouts = { ...config.server.timeouts, ...settings.timeouts };
+    const print = fingerprint(settings, timeouts.connect);
+    const kept = before?.prints.get(settings.name) === print ? before.backends.get(settings.name) : undefined;
+    const backend = kept ?? createBackend(settings, timeouts.connect);
+    backends.set(settings.name, backend);
+    prints.set(settings.name, print);
+    endpoints.set(settings.name, { name: settings.name, backend, timeouts });
+  }
+  const { host } = config.server;
+  const authenticator = new Authenticator({
+    access: config.access,
+    keys: lasting.keys,
+    clock: lasting.clock,
+    boundToLoopback: isLoopbackHost(host),
+  });
+  const since = Math.floor(lasting.clock.now() / 1000);
+  const runtime: Runtime = {
+    config,
+    endpoints,
+    authenticator,
+    since,
+    catalog: catalogOf(config, backends, lasting.directory),
+  };
+  return { runtime, backends, prints };
+}
+
+/** The same version with what the endpoints' model lists say now. */
+export function withFreshCatalog(assembly: Assembly, directory: ModelDirectory): Assembly {
+  const catalog = catalogOf(assembly.runtime.config, assembly.backends, directory);
+  return { ...assembly, runtime: { ...assembly.runtime, catalog } };
+}
+
+/** Price of a target: the virtual model's own word, then the endpoint's list, then our table. */
+export function priceOf(
+  catalog: Catalog,
+  target: { endpoint: string; model: string; own: Price | undefined },
+): Price | undefined {
+  if (target.own !== undefined) return target.own;
+  const listed = catalog.facts.get(`${target.endpoint}/${target.model}`)?.price;
+  const type = catalog.snapshot.endpoints.get(target.endpoint)?.type ?? "";
+  return listed ?? knownFacts(type, target.model)?.price;
+}
+
+export function isLoopbackHost(host: string): boolean {
+  return host === "localhost" || isLoopback(host);
+}
+
+function catalogOf(config: Config, backends: ReadonlyMap<string, Backend>, directory: ModelDirectory): Catalog {
+  const views = config.endpoints.map((settings): [string, EndpointView] => {
+    const backend = backends.get(settings.name);
+    return [
+      settings.name,
+      {
+        name: settings.name,
+        type: settings.type,
+        enabled: settings.enabled,
+        priority: settings.priority,
+        serves: backend?.kind === "wire" ? backend.serves : everyProtocol,
+        catalog: modelsOf(settings, directory),
+        modelPatterns: vendorOf(settings.type)?.modelPatterns ?? [],
+        credentials: settings.credentials.length,
+      },
+    ];
+  });
+  return buildCatalog({ endpoints: new Map(views), models: config.models });
+}
+
+/** A backend that yields events itself answers on every surface. */
+const everyProtocol: readonly Protocol[] = ["openai-chat", "openai-completions", "openai-embeddings"];
+
+/** What the document states goes before what the list says, and that before our own table. */
+function modelsOf(settings: EndpointSettings, directory: ModelDirectory): readonly CatalogModel[] {
+  const stated = new Map(settings.models.map((model) => [model.id, model.facts]));
+  const listed = directory.models(settings.name);
+  const ids = new Set([...stated.keys(), ...listed.map(({ id }) => id)]);
+  const listedFacts = new Map(listed.map(({ id, facts }) => [id, facts]));
+  return [...ids].map((id) => ({
+    id,
+    facts: { ...knownFacts(settings.type, id), ...listedFacts.get(id), ...stated.get(id) },
+  }));
+}
+
+/** Equal texts mean that a backend made from the one serves for the other. Stays in memory, since it holds secrets. */
+function fingerprint(settings: EndpointSettings, connectTimeout: number): string {
+  const { type, url, credentials, headers, options } = settings;
+  const parts = { type, url, credentials, headers, options, connectTimeout };
+  // Secrets print themselves as a mark; here their value counts. The replacer sees them before `toJSON` through its holder.
+  return JSON.stringify(parts, function (this: Record<string, unknown>, name, value: unknown) {
+    const original = this[name];
+    return original instanceof Secret ? original.reveal() : value;
+  });
+}

@@ -1,0 +1,166 @@
+import { costOf } from "../kernel/usage.ts";
+import type { AttemptReport, ExchangeReport, RelayObserver } from "../relay/types.ts";
+import type { Refusal } from "../server/runtime.ts";
+import type { Ledger, LedgerRow } from "../store/ports.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { MeasuredTarget, Metrics } from "../telemetry/metrics.ts";
+import type { Catalog } from "../routing/catalog.ts";
+import { priceOf } from "./assemble.ts";
+
+export interface RecordParts {
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly catalog: () => Catalog;
+}
+
+/** Writes what happened into the ledger, the metrics and the log. One call per exchange, off no timer and no promise. */
+export class Records implements RelayObserver {
+  readonly #parts: RecordParts;
+
+  constructor(parts: RecordParts) {
+    this.#parts = parts;
+  }
+
+  attempted(report: AttemptReport): void {
+    const { endpoint, model, duration, failure, after } = report;
+    this.#parts.metrics.recordAttempt({
+      surface: report.input.codec.protocol,
+      target: this.#target(endpoint, model),
+      outcome: failure?.kind ?? "success",
+      duration,
+      after: after === undefined ? undefined : { endpoint: after.endpoint, failure: after.failure.kind },
+    });
+    if (failure !== undefined && failure.kind !== "cancelled") {
+      this.#parts.log.debug("attempt failed", { requestId: report.input.id, endpoint, kind: failure.kind });
+    }
+  }
+
+  settled(report: ExchangeReport): void {
+    const { input, endpoint, targetModel, usage, failure } = report;
+    const { clock, ledger, metrics } = this.#parts;
+    const own = input.plan.model.facts.price;
+    const price =
+      endpoint === undefined || targetModel === undefined
+        ? undefined
+        : priceOf(this.#parts.catalog(), { endpoint, model: targetModel, own });
+    const cost = costOf(usage, price);
+    const row: LedgerRow = {
+      id: input.id,
+      at: Math.round(clock.now() - report.duration),
+      surface: input.codec.protocol,
+      requestedModel: input.requestedModel,
+      virtualModel: input.plan.model.name,
+      attempts: report.attempts,
+      status: report.status,
+      stream: input.body.stream,
+      duration: report.duration,
+      bytesIn: input.body.bytes.length,
+      bytesOut: report.bytesOut,
+      ...optional(report, cost),
+    };
+    ledger.append(row);
+    metrics.recordExchange({
+      surface: input.codec.protocol,
+      model: input.plan.model.name,
+      status: report.status,
+      failure: failure?.kind,
+      target: endpoint === undefined ? undefined : this.#target(endpoint, targetModel ?? ""),
+      duration: report.duration,
+      timeToFirstToken: report.timeToFirstToken,
+      usage,
+      costMicroDollars: cost,
+    });
+    this.#log(row);
+  }
+
+  /** A request that was answered without an exchange. Only known callers get a row, so that nobody else fills the table. */
+  refused(refusal: Refusal): void {
+    const { about, failure, caller } = refusal;
+    if (about === undefined) {
+      this.#parts.log.debug("refused", { requestId: refusal.id, status: refusal.status, kind: failure.kind });
+      return;
+    }
+    const row: LedgerRow = {
+      id: refusal.id,
+      at: Math.round(this.#parts.clock.now() - refusal.duration),
+      surface: about.protocol,
+      requestedModel: about.model ?? "",
+      attempts: 0,
+      status: refusal.status,
+      stream: about.stream ?? false,
+      failureKind: failure.kind,
+      duration: refusal.duration,
+      bytesIn: about.bytesIn ?? 0,
+      bytesOut: refusal.bytesOut,
+      ...(caller.keyId === undefined ? {} : { keyId: caller.keyId }),
+      ...(caller.agent === undefined ? {} : { clientAgent: caller.agent }),
+    };
+    if (refusal.known) this.#parts.ledger.append(row);
+    this.#parts.metrics.recordExchange({
+      surface: about.protocol,
+      model: about.model ?? "",
+      status: refusal.status,
+      failure: failure.kind,
+      duration: refusal.duration,
+    });
+    this.#log(row);
+  }
+
+  #target(endpoint: string, model: string): MeasuredTarget {
+    const type = this.#parts.catalog().snapshot.endpoints.get(endpoint)?.type ?? "";
+    return { endpoint, type, model };
+  }
+
+  #log(row: LedgerRow): void {
+    this.#parts.log.exchange({
+      requestId: row.id,
+      keyId: row.keyId,
+      surface: row.surface,
+      model: row.requestedModel,
+      virtualModel: row.virtualModel,
+      endpoint: row.endpoint,
+      actualModel: row.actualModel,
+      status: row.status,
+      kind: row.failureKind,
+      finish: row.finishReason,
+      sight: row.sight,
+      stream: row.stream,
+      attempts: row.attempts,
+      duration: row.duration,
+      timeToFirstToken: row.timeToFirstToken,
+      inputTokens: row.inputTokens,
+      outputTokens: row.outputTokens,
+      cacheReadTokens: row.cacheReadTokens,
+      reasoningTokens: row.reasoningTokens,
+      costMicroDollars: row.costMicroDollars,
+      bytesIn: row.bytesIn,
+      bytesOut: row.bytesOut,
+      clientAgent: row.clientAgent,
+    });
+  }
+}
+
+/** The fields that may be unknown; absent then. */
+function optional(report: ExchangeReport, cost: number | undefined): Partial<LedgerRow> {
+  const { usage } = report;
+  const fields: { [Field in keyof LedgerRow]?: LedgerRow[Field] | undefined } = {
+    keyId: report.input.caller.keyId,
+    endpoint: report.endpoint,
+    actualModel: report.actualModel,
+    sight: report.sight,
+    failureKind: report.failure?.kind,
+    finishReason: report.finish?.raw,
+    inputTokens: usage?.inputTokens,
+    outputTokens: usage?.outputTokens,
+    cacheReadTokens: usage?.cacheReadTokens,
+    cacheWriteTokens: usage?.cacheWriteTokens,
+    reasoningTokens: usage?.reasoningTokens,
+    costMicroDollars: cost,
+    timeToFirstToken: report.timeToFirstToken,
+    clientAgent: report.input.caller.agent,
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,81 @@
+import type { AnswerContext, Codec, Observation } from "../../kernel/codec.ts";
+import type { AnswerEvent } from "../../kernel/event.ts";
+import type { Json, JsonObject } from "../../kernel/json.ts";
+import { vendorFields } from "./extra.ts";
+import { mergeAll } from "./extra.ts";
+import { foldAnswer } from "./fold.ts";
+import { joinLogprobs } from "./openai-decoder.ts";
+
+/** Helpers for the tests of OpenAI-like codecs; no tests of their own. */
+
+export const context = (request: JsonObject = {}): AnswerContext => ({
+  id: "request-1",
+  created: 1700000000,
+  model: "asked",
+  request,
+});
+
+/** The events of a stream whose events have these data. */
+export function decode(codec: Codec, data: readonly string[]): readonly AnswerEvent[] {
+  const machine = codec.egress.streamDecoder();
+  return [...data.flatMap((each) => machine.push({ event: "", data: each })), ...machine.end()];
+}
+
+export function encode(codec: Codec, events: readonly AnswerEvent[], request: JsonObject = {}): string {
+  const machine = codec.ingress.streamEncoder(context(request));
+  return [...events.flatMap((event) => machine.push(event)), ...machine.end()].join("");
+}
+
+export function watch(
+  codec: Codec,
+  data: readonly string[],
+  dropUsageEvent = false,
+): { seen: Observation; verdicts: string[]; end: string } {
+  const tap = codec.egress.tap({ dropUsageEvent });
+  const verdicts = data.map((each) => tap.event({ event: "", data: each }));
+  return { end: tap.end(), seen: tap.seen, verdicts };
+}
+
+/** The data of a stream's events. */
+export function dataOf(stream: string): string[] {
+  return stream
+    .split("\n\n")
+    .filter((event) => event !== "")
+    .map((event) => event.slice("data: ".length));
+}
+
+export function chunksOf(stream: string): JsonObject[] {
+  return dataOf(stream)
+    .filter((data) => data !== "[DONE]")
+    .map((data) => JSON.parse(data) as JsonObject);
+}
+
+export function failureOf(events: readonly AnswerEvent[]) {
+  const last = events.at(-1);
+  return last?.type === "failure" ? last.failure : undefined;
+}
+
+/** What an answer means, however it was cut into events. */
+export function meaning(events: readonly AnswerEvent[], codec: Codec): Json {
+  const answer = foldAnswer(events);
+  const place = (extras: typeof answer.extras, name: "answer" | "choice" | "usage" | "message") =>
+    mergeAll(extras.map((extra) => vendorFields(extra, codec.protocol, name)));
+  const candidates = [...answer.candidates].map(([index, each]) => ({
+    index,
+    parts: each.parts.map(({ head, text, keep }) => ({ head, text, keep })),
+    logprobs: joinLogprobs(each.parts.flatMap((part) => part.logprobs)) ?? null,
+    choice: place(each.extras, "choice"),
+    message: place(each.extras, "message"),
+    finish: each.finish,
+  }));
+  const all = [...answer.extras, ...[...answer.candidates.values()].flatMap((each) => each.extras)];
+  return JSON.parse(
+    JSON.stringify({
+      ...answer,
+      candidates: candidates.toSorted((left, right) => left.index - right.index),
+      extras: place(all, "answer"),
+      usageExtras: place(answer.usageExtras, "usage"),
+      failure: failureOf(events),
+    }),
+  ) as Json;
+}
