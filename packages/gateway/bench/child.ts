@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import type { Serializable } from "node:child_process";
+import { type ChildProcess, type Serializable, spawn } from "node:child_process";
+import { isJsonObject, type JsonObject, own } from "../src/kernel/json.ts";
 
 /** A process of the bench. Disposing ends it, by its id. */
 export interface Child extends AsyncDisposable {
@@ -8,8 +8,8 @@ export interface Child extends AsyncDisposable {
   readonly url: string;
   /** Milliseconds from spawn to that line. */
   readonly startup: number;
-  /** Sends a message and waits for the next one back. */
-  ask<Answer>(message: Serializable): Promise<Answer>;
+  /** Sends a message and waits for the next one back, which `read` takes apart; `{ error }` rejects. */
+  ask<Answer>(message: Serializable, read: (answer: JsonObject) => Answer): Promise<Answer>;
 }
 
 export interface ChildOptions {
@@ -72,6 +72,28 @@ function readiness(child: ChildProcess, options: ChildOptions): Promise<string> 
   });
 }
 
+/** Sends a message and waits for the answer; rejects when it is an error, or the process ends first. */
+function exchange(child: ChildProcess, message: Serializable): Promise<JsonObject> {
+  return new Promise((resolve, reject) => {
+    const gone = (): void => reject(new Error("A process of the bench ended while it was asked."));
+    child.once("exit", gone);
+    child.once("message", (answer) => {
+      child.off("exit", gone);
+      if (!isJsonObject(answer)) reject(new Error("A process of the bench answered no object."));
+      else if (typeof answer["error"] === "string") reject(new Error(answer["error"]));
+      else resolve(answer);
+    });
+    child.send(message);
+  });
+}
+
+/** A number of a message; throws when it is none. */
+export function numberOf(answer: JsonObject, name: string): number {
+  const value = own(answer, name);
+  if (typeof value !== "number") throw new Error(`A process of the bench told no ${name}.`);
+  return value;
+}
+
 /** Starts `node` with these arguments and waits until it says that it is ready. Throws with its output if it is not. */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const started = performance.now();
@@ -93,18 +115,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     pid: child.pid ?? 0,
     url,
     startup,
-    ask: <Answer>(message: Serializable) =>
-      new Promise<Answer>((resolve, reject) => {
-        const gone = (): void => reject(new Error(`${options.argv.join(" ")} ended while it was asked`));
-        child.once("exit", gone);
-        child.once("message", (answer) => {
-          child.off("exit", gone);
-          const { error } = answer as { readonly error?: string };
-          if (error === undefined) resolve(answer as Answer);
-          else reject(new Error(error));
-        });
-        child.send(message);
-      }),
+    ask: async (message, read) => read(await exchange(child, message)),
     [Symbol.asyncDispose]: () => stop(child),
   };
 }

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { StartExtra } from "./targets.ts";
-import type { Child } from "./child.ts";
+import { type Child, numberOf } from "./child.ts";
 
 /** What a process holds after a full collection, in bytes. */
 export interface Heap {
@@ -15,8 +15,13 @@ export const watched: StartExtra = {
   ipc: true,
 };
 
-export async function heapOf(child: Child): Promise<Heap> {
-  const heap = await child.ask<Heap & { readonly collected: boolean }>("heap");
-  if (!heap.collected) throw new Error("The process could not be made to collect its garbage.");
-  return heap;
+export function heapOf(child: Child): Promise<Heap> {
+  return child.ask("heap", (answer) => {
+    if (answer["collected"] !== true) throw new Error("The process could not be made to collect its garbage.");
+    return {
+      heapUsed: numberOf(answer, "heapUsed"),
+      external: numberOf(answer, "external"),
+      rss: numberOf(answer, "rss"),
+    };
+  });
 }

@@ -1,4 +1,5 @@
 import type { BodyName } from "./bodies.ts";
+import { type Child, numberOf } from "./child.ts";
 
 /** What the load process is told and tells. Times are milliseconds. */
 
@@ -36,4 +37,32 @@ export interface LoadResult {
 export interface ProbeResult {
   readonly status: number;
   readonly body: string;
+}
+
+/** Runs a load to its end. Rejects at the first wrong answer. */
+export function runLoad(load: Child, order: Omit<LoadOrder & { order: "run" }, "order">): Promise<LoadResult> {
+  return load.ask({ order: "run", ...order }, (answer) => ({
+    count: numberOf(answer, "count"),
+    seconds: numberOf(answer, "seconds"),
+    events: numberOf(answer, "events"),
+    pieces: numberOf(answer, "pieces"),
+    p50: numberOf(answer, "p50"),
+    p99: numberOf(answer, "p99"),
+  }));
+}
+
+/** Opens streams and returns when each has had its first event. */
+export async function holdStreams(load: Child, place: Place, count: number): Promise<void> {
+  await load.ask({ order: "hold", place, count }, () => undefined);
+}
+
+export async function releaseStreams(load: Child): Promise<void> {
+  await load.ask({ order: "release" }, () => undefined);
+}
+
+export function probe(load: Child, place: Place, body: BodyName): Promise<ProbeResult> {
+  return load.ask({ order: "probe", place, body }, (answer) => ({
+    status: numberOf(answer, "status"),
+    body: typeof answer["body"] === "string" ? answer["body"] : "",
+  }));
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { cpuOf, memoryOf } from "./accounting.ts";
 import type { Child } from "./child.ts";
 import { heapOf } from "./heap.ts";
-import type { LoadResult, ProbeResult } from "./load.ts";
+import { holdStreams, type LoadResult, probe, type ProbeResult, releaseStreams, runLoad } from "./load.ts";
 import type { Scenario } from "./scenarios.ts";
 import type { RunningTarget } from "./targets.ts";
 
@@ -22,8 +22,7 @@ export async function takeTurn(load: Child, target: RunningTarget, scenario: Sce
   const pid = target.child?.pid;
   const before = pid === undefined ? 0 : cpuOf(pid);
   const { body, count, concurrency } = scenario;
-  const result = await load.ask<LoadResult>({
-    order: "run",
+  const result = await runLoad(load, {
     place: target.place,
     body,
     count,
@@ -35,17 +34,17 @@ export async function takeTurn(load: Child, target: RunningTarget, scenario: Sce
   return { ...result, cpu: (cpuOf(pid) - before) / units, memory: memoryOf(pid) };
 }
 
-function contentOf(probe: ProbeResult): string {
-  if (probe.status !== 200) throw new Error(`status ${probe.status}: ${probe.body.slice(0, 300)}`);
-  const { choices, usage } = JSON.parse(probe.body);
+function contentOf(answer: ProbeResult): string {
+  if (answer.status !== 200) throw new Error(`status ${answer.status}: ${answer.body.slice(0, 300)}`);
+  const { choices, usage } = JSON.parse(answer.body);
   return JSON.stringify([choices[0].message.content, choices[0].finish_reason, usage]);
 }
 
 /** Throws unless the target's answers mean what the upstream's own mean, for a small and a large request. */
 export async function assertFaithful(load: Child, target: RunningTarget, direct: RunningTarget): Promise<void> {
   for (const body of ["small", "check-small", "check-large"] as const) {
-    const truth = contentOf(await load.ask<ProbeResult>({ order: "probe", place: direct.place, body }));
-    const told = contentOf(await load.ask<ProbeResult>({ order: "probe", place: target.place, body }));
+    const truth = contentOf(await probe(load, direct.place, body));
+    const told = contentOf(await probe(load, target.place, body));
     if (told !== truth) throw new Error(`answers ${body} wrongly: ${told} where the upstream says ${truth}`);
   }
 }
@@ -54,7 +53,7 @@ export async function assertFaithful(load: Child, target: RunningTarget, direct:
 export interface IdleCost {
   /** Growth of resident memory, garbage of their opening and all. */
   readonly resident: number;
-  /** What is still held after a full collection. */
+  /** Growth of the heap and what hangs on it, both after a full collection. */
   readonly held: number;
 }
 
@@ -62,18 +61,17 @@ export interface IdleCost {
 export async function idleCost(load: Child, target: RunningTarget, streams: number): Promise<IdleCost> {
   const { place, child } = target;
   if (child === undefined) throw new Error("Only a process has memory.");
-  await load.ask({ order: "run", place, body: "small", count: 200, concurrency: 8 });
-  await load.ask({ order: "hold", place, count: 20 });
-  await load.ask({ order: "release" });
+  await runLoad(load, { place, body: "small", count: 200, concurrency: 8 });
+  await holdStreams(load, place, 20);
+  await releaseStreams(load);
   await sleep(1000);
+  const closed = await heapOf(child);
   const before = memoryOf(child.pid);
-  await load.ask({ order: "hold", place, count: streams });
+  await holdStreams(load, place, streams);
   await sleep(2000);
   const after = memoryOf(child.pid);
   const open = await heapOf(child);
-  await load.ask({ order: "release" });
-  await sleep(1000);
-  const closed = await heapOf(child);
+  await releaseStreams(load);
   const held = open.heapUsed + open.external - closed.heapUsed - closed.external;
   return { resident: (after - before) / streams, held: held / streams };
 }

@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { mkdir, access, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { closedPort } from "../test/support/upstream.ts";
 import { startChild } from "./child.ts";
 import type { Target } from "./targets.ts";
 
@@ -52,14 +52,6 @@ const peers: readonly (NodePeer | MissingPeer)[] = [
 
 export const peerNames: readonly string[] = peers.map((peer) => peer.name);
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** Installs into a folder of its own under the system's temporary one, once; scripts of packages are not run. */
 async function install(peer: NodePeer): Promise<string> {
   const folder = join(tmpdir(), "patchbay-bench-peers", `${peer.name}-${peer.version}`);
@@ -86,7 +78,7 @@ function targetOf(peer: NodePeer, folder: string): Target {
   return {
     name: peer.name,
     async start(upstream, extra = {}) {
-      const port = await freePort();
+      const port = await closedPort();
       const argv = [...(extra.nodeFlags ?? []), join(folder, peer.script), ...peer.arguments(port)];
       const child = await startChild({
         argv,

@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Agent, request as call } from "undici";
+import { listen } from "../test/support/port.ts";
 
 /**
  * The yardstick: the least that a reverse proxy on node:http and undici does. Bodies are piped both ways, headers
@@ -38,6 +38,4 @@ async function relay(request: IncomingMessage, response: ServerResponse): Promis
 const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
   relay(request, response).catch(() => response.destroy());
 });
-server.listen(0, "127.0.0.1", 4096, () => {
-  console.log(`listening url=http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-});
+console.log(`listening url=http://127.0.0.1:${await listen(server)}`);

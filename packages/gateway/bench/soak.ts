@@ -1,6 +1,6 @@
 import type { Child } from "./child.ts";
 import { type Heap, heapOf, watched } from "./heap.ts";
-import type { LoadResult } from "./load.ts";
+import { runLoad } from "./load.ts";
 import { slope } from "./statistics.ts";
 import type { Target } from "./targets.ts";
 
@@ -27,8 +27,7 @@ export async function soak(
   const taken: SoakSample[] = [];
   const step = Math.ceil(count / samples);
   for (let sent = 0; sent < count;) {
-    await places.load.ask<LoadResult>({
-      order: "run",
+    await runLoad(places.load, {
       place,
       body: "small",
       count: step,

@@ -16,6 +16,10 @@ function show(value: number | undefined, decimals: number): string {
   return value === undefined ? "-" : value.toFixed(decimals);
 }
 
+function kilobytes(bytes: number | undefined): string {
+  return show(bytes === undefined ? undefined : bytes / 1000, 1);
+}
+
 const heads = [
   "scenario",
   "target",
@@ -49,7 +53,6 @@ export function rowTable(rows: readonly Row[]): string {
 
 export function sideTable(findings: Findings): string {
   const names = [...new Set([...Object.keys(findings.idle), ...Object.keys(findings.startup)])];
-  const kilobytes = (bytes: number | undefined): string => show(bytes === undefined ? undefined : bytes / 1000, 1);
   const lines = names.map((name) => {
     const idle = findings.idle[name];
     return [name, kilobytes(idle?.resident), kilobytes(idle?.held), show(findings.startup[name], 0)];

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { rmSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -94,11 +95,22 @@ async function createKey(folder: string, config: string): Promise<string> {
   return key;
 }
 
+const folders = new Set<string>();
+
+// Also when the bench is interrupted, after its processes were killed; see child.ts.
+process.on("exit", () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 const gateway: Target = {
   name: "patchbay",
   async start(upstream, extra = {}) {
     const folder = await mkdtemp(join(tmpdir(), "patchbay-bench-"));
-    const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+    folders.add(folder);
+    const remove = async (): Promise<void> => {
+      await rm(folder, { recursive: true, force: true });
+      folders.delete(folder);
+    };
     try {
       const config = join(folder, "patchbay.yaml");
       await writeFile(config, document(upstream));

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listen } from "../test/support/port.ts";
 import { checkModel, idleModel, streamEvents, wholeAnswer } from "./bodies.ts";
 
 /** The bench's upstream, in a process of its own so that its work is not counted. It looks for marks in the bytes and parses nothing. */
@@ -57,6 +57,4 @@ const server = createServer({ keepAliveTimeout: 120_000, requestTimeout: 0 }, (r
     else response.writeHead(200, { "content-type": "application/json" }).end('{"object":"list","data":[]}');
   });
 });
-server.listen(0, "127.0.0.1", 4096, () => {
-  console.log(`listening url=http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-});
+console.log(`listening url=http://127.0.0.1:${await listen(server)}`);

@@ -137,7 +137,11 @@ export class App implements AsyncDisposable {
    */
   static async start(options: AppOptions, config: Config): Promise<App> {
     const [log, local] = await Promise.all([
-      openLog({ level: parseLevel(config.log.level) ?? "info", color: !options.environment.has("NO_COLOR") }),
+      openLog({
+        level: parseLevel(config.log.level) ?? "info",
+        clock: systemClock,
+        color: !options.environment.has("NO_COLOR"),
+      }),
       config.detect ? localEndpoints(config) : [],
     ]);
     const app = new App({ options, config: complete(config, local), log, local });

@@ -17,7 +17,7 @@ let files = 0;
 
 async function written(options: Partial<LogOptions>, use: (log: Log) => void): Promise<string> {
   const destination = join(folder, `${(files += 1)}.log`);
-  const log = await openLog({ level: "info", pretty: false, ...options, destination });
+  const log = await openLog({ level: "info", clock: Date, pretty: false, ...options, destination });
   use(log);
   log[Symbol.dispose]();
   return readFileSync(destination, "utf8");
@@ -182,7 +182,7 @@ test("pretty lines are for people, with colours only when wanted", async () => {
 
 test("lines are written soon, without being asked", async () => {
   const destination = join(folder, "soon.log");
-  using log = await openLog({ level: "info", pretty: false, destination });
+  using log = await openLog({ level: "info", clock: Date, pretty: false, destination });
   log.info("one");
   assert.equal(readFileSync(destination, "utf8"), "");
   await new Promise((resolve) => setTimeout(resolve, 300));
@@ -192,7 +192,7 @@ test("lines are written soon, without being asked", async () => {
 const run = promisify(execFile);
 const script = (end: string): string => `
   const { openLog } = await import(${JSON.stringify(new URL("./log.ts", import.meta.url).href)});
-  const log = await openLog({ level: "info", pretty: false });
+  const log = await openLog({ level: "info", clock: Date, pretty: false });
   for (let i = 0; i < 3000; i += 1) log.info("line", { count: i });
   ${end}`;
 
@@ -217,7 +217,7 @@ test(
   async () => {
     const code = `
     const { openLog } = await import(${JSON.stringify(new URL("./log.ts", import.meta.url).href)});
-    const log = await openLog({ level: "info", pretty: false });
+    const log = await openLog({ level: "info", clock: Date, pretty: false });
     for (let i = 0; i < 5000; i += 1) log.info("line", { count: i });
     process.stdout.write("not held up");
     setTimeout(() => {}, 300);`;

@@ -1,4 +1,5 @@
 import pino from "pino";
+import type { Clock } from "../kernel/clock.ts";
 import type { Secret } from "../kernel/secret.ts";
 import { cleanField, cleanMessage, lineOf, type LogFields } from "./fields.ts";
 import type { Level } from "./level.ts";
@@ -76,6 +77,7 @@ function tenth(milliseconds: number): number {
 
 export interface LogOptions {
   readonly level: Level;
+  readonly clock: Pick<Clock, "now">;
   /** For people instead of machines; `process.stderr.isTTY` unless given. */
   readonly pretty?: boolean;
   /** Colours in pretty lines; callers pass false when NO_COLOR is set. */
@@ -105,12 +107,19 @@ class PinoLog implements Log {
   /** Where lines go: the sink itself, or a formatter before it. */
   readonly #stream: pino.DestinationStream;
   readonly #sink: GatheringSink;
+  readonly #clock: Pick<Clock, "now">;
   readonly #redactor = new Redactor();
 
-  constructor(logger: pino.Logger, stream: pino.DestinationStream, sink: GatheringSink) {
-    this.#logger = logger;
-    this.#stream = stream;
-    this.#sink = sink;
+  constructor(parts: {
+    logger: pino.Logger;
+    stream: pino.DestinationStream;
+    sink: GatheringSink;
+    clock: Pick<Clock, "now">;
+  }) {
+    this.#logger = parts.logger;
+    this.#stream = parts.stream;
+    this.#sink = parts.sink;
+    this.#clock = parts.clock;
   }
 
   get level(): Level {
@@ -147,7 +156,7 @@ class PinoLog implements Log {
     if (!this.#logger.isLevelEnabled(level)) return;
     // The same line as the library's, without its 2 us.
     const fields = JSON.stringify(exchangeLine(facts, this.#redactor)).slice(1);
-    this.#stream.write(`{"level":"${level}","time":${Date.now()},"message":"exchange",${fields}\n`);
+    this.#stream.write(`{"level":"${level}","time":${this.#clock.now()},"message":"exchange",${fields}\n`);
   }
 
   hide(secrets: Iterable<Secret>): void {
@@ -182,12 +191,13 @@ export async function openLog(options: LogOptions): Promise<Log> {
     {
       level: options.level,
       base: null,
+      timestamp: () => `,"time":${options.clock.now()}`,
       messageKey: "message",
       formatters: { level: (label) => ({ level: label }) },
     },
     stream,
   );
-  return new PinoLog(logger, stream, sink);
+  return new PinoLog({ logger, stream, sink, clock: options.clock });
 }
 
 /** Lines for people. The library costs 15 ms to load, so machines never load it. */

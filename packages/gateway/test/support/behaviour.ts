@@ -95,7 +95,7 @@ interface Behaviours {
   /** FIN before the head of the answer. */
   "close-before": { readonly delay?: number };
   /** Bytes as they are, on the socket, in place of an HTTP answer. */
-  raw: { readonly bytes: string | Uint8Array; readonly then: "fin" | "reset" | "keep" };
+  raw: { readonly bytes: string | Uint8Array; readonly next: "fin" | "reset" | "keep" };
   /** Takes the request and never answers. */
   silence: object;
   /** The head comes late, then a correct answer. */
@@ -114,7 +114,7 @@ interface Behaviours {
     readonly error?: object;
     /** `named`: with an `event: error` line. */
     readonly form?: "data" | "named";
-    readonly then?: "end" | "done" | "hang";
+    readonly next?: "end" | "done" | "hang";
   };
   /** A complete stream, then a reset instead of a 0-chunk. */
   "reset-after-done": StreamShape;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { test } from "node:test";
+import { close, listen } from "./port.ts";
 import { rawPost, rawRequest } from "./raw.ts";
 import { startUpstream } from "./upstream.ts";
 
@@ -47,13 +48,11 @@ test("pieces go out one by one, a reset and silence are told apart", async () =>
 
 test("informational answers are skipped", async () => {
   const server = createServer((socket) => {
+    socket.resume();
     socket.write("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
     socket.end();
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  assert.ok(typeof address === "object" && address !== null);
-  const answer = await rawRequest(address.port, "x");
+  const answer = await rawRequest(await listen(server), "x");
   assert.deepEqual([answer.status, answer.closed], [204, "end"]);
-  server.close();
+  await close(server);
 });

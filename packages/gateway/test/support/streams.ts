@@ -6,6 +6,9 @@ import { chatChunks, textChunks } from "./payloads.ts";
 
 /** Behaviours whose answers are streams. */
 
+/** Longer than any test, within what a timer takes: milliseconds. */
+const endless = 2 ** 31 - 1;
+
 /** The request's body as an object; empty where it was none. */
 export function requestOf(exchange: Exchange): { readonly [name: string]: unknown } {
   const { json } = exchange.call;
@@ -58,12 +61,12 @@ export async function sendStream(exchange: Exchange, shape: StreamShape): Promis
   await writeAll(exchange, shape, streamWrites(exchange, shape));
 }
 
-/** Comments at a pace for so long, or for ever. */
-async function heartbeats(exchange: Exchange, pace: number | undefined, duration?: number): Promise<void> {
-  if (pace === undefined) return duration === undefined ? forever(exchange) : wait(exchange, duration);
-  for (let passed = 0; duration === undefined || passed < duration; passed += pace) {
-    await wait(exchange, pace);
-    await write(exchange, ": still here\n\n");
+/** Silence for so long, or comments at a pace. */
+async function heartbeats(exchange: Exchange, pace: number | undefined, duration: number): Promise<void> {
+  const step = Math.min(pace ?? duration, duration);
+  for (let passed = 0; passed < duration; passed += step) {
+    await wait(exchange, step);
+    if (pace !== undefined) await write(exchange, ": still here\n\n");
   }
 }
 
@@ -105,7 +108,7 @@ export async function cut(exchange: Exchange, behaviour: BehaviourOf<"cut">): Pr
 export async function stall(exchange: Exchange, behaviour: BehaviourOf<"stall">): Promise<void> {
   streamHead(exchange, behaviour);
   await writeFirst(exchange, behaviour);
-  await heartbeats(exchange, behaviour.heartbeat);
+  await heartbeats(exchange, behaviour.heartbeat, endless);
 }
 
 export async function malformed(exchange: Exchange, behaviour: BehaviourOf<"malformed">): Promise<void> {
@@ -124,8 +127,8 @@ export async function errorEvent(exchange: Exchange, behaviour: BehaviourOf<"err
   });
   const event = frameEvent(error, behaviour.framing ?? {});
   await write(exchange, behaviour.form === "named" ? `event: error\n${event}` : event);
-  if (behaviour.then === "hang") await forever(exchange);
-  exchange.response.end(behaviour.then === "done" ? "data: [DONE]\n\n" : undefined);
+  if (behaviour.next === "hang") await forever(exchange);
+  exchange.response.end(behaviour.next === "done" ? "data: [DONE]\n\n" : undefined);
 }
 
 export async function resetAfterDone(exchange: Exchange, behaviour: BehaviourOf<"reset-after-done">): Promise<void> {

@@ -58,7 +58,7 @@ const looks: readonly [behaviour: Behaviour, stream: boolean, seen: string][] = 
   [{ kind: "error-body" }, false, '200 {"error":{"m'],
   [{ kind: "reset-before" }, false, "thrown ECONNRESET"],
   [{ kind: "close-before" }, false, "thrown UND_ERR_SOCKET"],
-  [{ kind: "raw", bytes: "SSH-2.0-x\r\n\r\n", then: "fin" }, false, "thrown TypeError"],
+  [{ kind: "raw", bytes: "SSH-2.0-x\r\n\r\n", next: "fin" }, false, "thrown TypeError"],
   [{ kind: "silence" }, false, "thrown TimeoutError"],
   [{ kind: "slow-headers", delay: 30 }, false, '200 {"id":"chatc'],
   [{ kind: "slow-headers", delay: 3000 }, false, "thrown TimeoutError"],
@@ -72,8 +72,8 @@ const looks: readonly [behaviour: Behaviour, stream: boolean, seen: string][] = 
   [{ kind: "stall", after: 3, heartbeat: 20 }, true, "broken"],
   [{ kind: "malformed", after: 2 }, true, "bad-event stop done"],
   [{ kind: "error-event", after: 0 }, true, "error"],
-  [{ kind: "error-event", after: 2, form: "named", then: "done" }, true, "error done"],
-  [{ kind: "error-event", after: 2, then: "hang" }, true, "broken error"],
+  [{ kind: "error-event", after: 2, form: "named", next: "done" }, true, "error done"],
+  [{ kind: "error-event", after: 2, next: "hang" }, true, "broken error"],
   [{ kind: "reset-after-done" }, true, "broken stop done"],
   [{ kind: "hang-after-done" }, true, "broken stop done"],
   [{ kind: "html" }, true, "200 <!DOCTYPE ht"],
@@ -196,24 +196,26 @@ test("endless streams heed backpressure: an unread one stops growing", async () 
   assert.ok(before < 32 * 1024 * 1024, `${before} bytes`);
 });
 
-test("bombs are small, a cut body is shorter than it says, deep JSON is deep", async () => {
-  const length = async (behaviour: Behaviour): Promise<number> => {
-    await using upstream = await startUpstream({ script: behaviour });
-    return await new Promise((resolve, reject) => {
-      const request = httpRequest(`${upstream.url}/chat/completions`, { method: "POST" }, (incoming) => {
-        let sum = 0;
-        incoming.on("data", (chunk: Buffer) => (sum += chunk.length));
-        incoming.on("end", () => resolve(sum));
-      });
-      request.on("error", reject);
-      request.end(JSON.stringify(chat));
+/** Bytes of the body as they come, without decoding. */
+async function bodyLength(behaviour: Behaviour): Promise<number> {
+  await using upstream = await startUpstream({ script: behaviour });
+  return await new Promise((resolve, reject) => {
+    const request = httpRequest(`${upstream.url}/chat/completions`, { method: "POST" }, (incoming) => {
+      let sum = 0;
+      incoming.on("data", (chunk: Buffer) => (sum += chunk.length));
+      incoming.on("end", () => resolve(sum));
     });
-  };
-  assert.equal(await length({ kind: "compressed", encoding: "br", fault: "bomb" }), 165);
-  const whole = await length({ kind: "compressed", encoding: "gzip" });
-  assert.ok((await length({ kind: "compressed", encoding: "gzip", fault: "cut" })) < whole);
-  assert.ok((await length({ kind: "deep-json", depth: 10_000 })) > 20_000);
-  assert.ok((await length({ kind: "truncated-json" })) > 50);
+    request.on("error", reject);
+    request.end(JSON.stringify(chat));
+  });
+}
+
+test("bombs are small, a cut body is shorter than it says, deep JSON is deep", async () => {
+  assert.equal(await bodyLength({ kind: "compressed", encoding: "br", fault: "bomb" }), 165);
+  const whole = await bodyLength({ kind: "compressed", encoding: "gzip" });
+  assert.ok((await bodyLength({ kind: "compressed", encoding: "gzip", fault: "cut" })) < whole);
+  assert.ok((await bodyLength({ kind: "deep-json", depth: 10_000 })) > 20_000);
+  assert.ok((await bodyLength({ kind: "truncated-json" })) > 50);
 });
 
 test("embeddings and completions answer in their own shapes", async () => {

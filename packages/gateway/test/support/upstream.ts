@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { createServer as createSocketServer, type AddressInfo, type Socket } from "node:net";
+import { createServer as createSocketServer, type Socket } from "node:net";
 import type { Behaviour } from "./behaviour.ts";
 import type { Call, Exchange } from "./call.ts";
 import { reply } from "./call.ts";
 import { modelList } from "./payloads.ts";
 import { perform } from "./perform.ts";
+import { close, listen, portOf } from "./port.ts";
 
 export type { Behaviour, BehaviourKind, BehaviourOf, Content, Framing, StreamShape } from "./behaviour.ts";
 export type { Call } from "./call.ts";
@@ -53,9 +54,8 @@ function parse(body: Buffer): unknown {
 /** A port of this machine on which nothing listens. */
 export async function closedPort(): Promise<number> {
   const server = createSocketServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
+  const port = await listen(server);
+  await close(server);
   return port;
 }
 
@@ -86,12 +86,12 @@ class UpstreamServer implements Upstream {
   }
 
   async listen(): Promise<this> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    await listen(this.#server);
     return this;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return portOf(this.#server);
   }
 
   get url(): string {
@@ -127,7 +127,7 @@ class UpstreamServer implements Upstream {
     this.#disposing = true;
     this.#server.closeAllConnections();
     for (const socket of this.#sockets.keys()) socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
+    await close(this.#server);
   }
 
   #receive(request: IncomingMessage, response: ServerResponse): void {

@@ -59,8 +59,8 @@ export async function closeBefore(exchange: Exchange, behaviour: BehaviourOf<"cl
 
 export function raw(exchange: Exchange, behaviour: BehaviourOf<"raw">): void {
   exchange.request.socket.write(behaviour.bytes, () => {
-    if (behaviour.then === "reset") reset(exchange);
-    else if (behaviour.then === "fin") finish(exchange);
+    if (behaviour.next === "reset") reset(exchange);
+    else if (behaviour.next === "fin") finish(exchange);
   });
 }
 

@@ -4,7 +4,7 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import { mergeAll, mergeFields, vendorFields } from "../shared/extra.ts";
 import { foldAnswer } from "../shared/fold.ts";
 import type { FoldedCandidate, FoldedPart } from "../shared/fold.ts";
-import { unlessEmpty } from "../shared/json.ts";
+import { objectOf } from "../shared/json.ts";
 import { joinLogprobs } from "../shared/openai-decoder.ts";
 import { writeFinish } from "../shared/openai-finish.ts";
 import { writeUsage } from "../shared/openai-usage.ts";
@@ -80,7 +80,7 @@ function writeCall(part: FoldedPart): JsonObject {
   const { head } = part;
   if (head.type !== "tool-call") return {};
   const keep = part.keep?.["openai-chat"] ?? {};
-  const inner = unlessEmpty((keep[head.tool] ?? {}) as JsonObject);
+  const inner = objectOf(keep[head.tool]);
   const called: { [name: string]: Json } =
     head.tool === "custom" ? { name: head.name, input: part.text } : { name: head.name, arguments: part.text };
   return { ...keep, id: head.id, type: head.tool, [head.tool]: { ...inner, ...called } };

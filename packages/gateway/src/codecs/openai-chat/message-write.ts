@@ -75,7 +75,7 @@ export class MessageWriter {
       role: message.role === "system" ? system : "user",
       ...present({ name: message.name }),
       content: writeContent(parts, `${path}.content`, this.#losses) ?? "",
-    } as JsonObject;
+    };
   }
 
   #assistant(message: Message, parts: readonly Part[], path: string): JsonObject {
@@ -98,7 +98,7 @@ export class MessageWriter {
       ...present({ name: message.name }),
       content: writeContent(plain, `${path}.content`, this.#losses) ?? nothing,
       ...fields,
-    } as JsonObject;
+    };
   }
 
   /**

@@ -156,10 +156,7 @@ export function writePart(part: Part, path: string, losses: Loss[]): JsonObject 
     }
     case "opaque":
       return part.keep["openai-chat"] ?? lost();
-    case "refusal":
-    case "reasoning":
-    case "tool-call":
-    case "tool-result":
+    default:
       return lost();
   }
 }

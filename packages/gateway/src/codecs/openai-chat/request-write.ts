@@ -91,21 +91,10 @@ function writeEffort(reasoning: GenerationRequest["reasoning"], losses: Loss[]):
 }
 
 function writeOutput(output: OutputFormat | undefined, rest: JsonObject | undefined): Json | undefined {
-  switch (output?.type) {
-    case undefined:
-      return rest;
-    case "text":
-      return { ...rest, type: "text" };
-    case "json":
-      return { ...rest, type: "json_object" };
-    case "json-schema": {
-      const { name = "answer", description, schema, strict } = output;
-      const inner = {
-        ...objectOf(rest?.["json_schema"]),
-        name,
-        ...present({ description, schema, strict }),
-      };
-      return { ...rest, type: "json_schema", json_schema: inner as JsonObject };
-    }
-  }
+  if (output === undefined) return rest;
+  if (output.type === "text") return { ...rest, type: "text" };
+  if (output.type === "json") return { ...rest, type: "json_object" };
+  const { name = "answer", description, schema, strict } = output;
+  const inner: JsonObject = { ...objectOf(rest?.["json_schema"]), name, ...present({ description, schema, strict }) };
+  return { ...rest, type: "json_schema", json_schema: inner };
 }

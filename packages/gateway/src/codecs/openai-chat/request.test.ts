@@ -13,13 +13,13 @@ function read(body: JsonObject): GenerationRequest {
   const result = openaiChat.ingress.readRequest(body);
   assert.ok(result.ok, result.ok ? "" : result.failure.message);
   assert.equal(result.value.request.operation, "generate");
-  return result.value.request as GenerationRequest;
+  return result.value.request;
 }
 
 /** Reads a body and writes it again, through JSON as the wire does. */
 function again(body: JsonObject, as: Dialect = dialect): Json {
-  const parsed = JSON.parse(JSON.stringify(body)) as JsonObject;
-  return JSON.parse(JSON.stringify(openaiChat.egress.writeRequest(read(parsed), as).body)) as Json;
+  const parsed: JsonObject = JSON.parse(JSON.stringify(body));
+  return JSON.parse(JSON.stringify(openaiChat.egress.writeRequest(read(parsed), as).body));
 }
 
 const hi: JsonObject = { role: "user", content: "hi" };
@@ -219,86 +219,6 @@ for (const [name, given, expected] of tolerated) {
   });
 }
 
-const refused: readonly (readonly [JsonObject, string, RegExp])[] = [
-  [{ model: undefined as never }, "model", /^Missing required parameter: 'model'\.$/],
-  [{ model: 5 }, "model", /expected a string, but got an integer instead/],
-  [{ messages: null }, "messages", /^Missing required parameter: 'messages'\.$/],
-  [{ messages: "hi" }, "messages", /expected an array of objects, but got a string instead/],
-  [{ messages: {} }, "messages", /but got an object instead/],
-  [{ messages: [] }, "messages", /empty array/],
-  [{ messages: ["hi"] }, "messages[0]", /expected an object/],
-  [{ messages: [null] }, "messages[0]", /Missing/],
-  [{ messages: [{}] }, "messages[0].role", /Missing/],
-  [{ messages: [{ role: 1 }] }, "messages[0].role", /expected a string/],
-  [{ messages: [{ role: "robot" }] }, "messages[0].role", /Invalid value: 'robot'\. Supported values are: 'system',/],
-  [{ messages: [hi, { role: "tool", content: "x" }] }, "messages[1].tool_call_id", /Missing/],
-  [{ messages: [{ role: "function", content: "x" }] }, "messages[0].name", /Missing/],
-  [
-    { messages: [{ role: "user", content: 5 }] },
-    "messages[0].content",
-    /one of a string or array of objects, but got an integer/,
-  ],
-  [{ messages: [{ role: "user", content: ["x"] }] }, "messages[0].content[0]", /expected an object/],
-  [{ messages: [{ role: "user", content: [{ text: "x" }] }] }, "messages[0].content[0].type", /Missing/],
-  [{ messages: [{ role: "user", content: [{ type: "text" }] }] }, "messages[0].content[0].text", /Missing/],
-  [
-    { messages: [{ role: "user", content: [{ type: "image_url", image_url: {} }] }] },
-    "messages[0].content[0].image_url.url",
-    /Missing/,
-  ],
-  [
-    { messages: [{ role: "user", content: [{ type: "input_audio", input_audio: { data: "x" } }] }] },
-    "messages[0].content[0].input_audio.format",
-    /Missing/,
-  ],
-  [
-    { messages: [{ role: "user", content: [{ type: "file", file: {} }] }] },
-    "messages[0].content[0].file.file_id",
-    /Missing/,
-  ],
-  [{ messages: [{ role: "assistant", tool_calls: {} }] }, "messages[0].tool_calls", /expected an array/],
-  [{ messages: [{ role: "assistant", tool_calls: [{ id: "c" }] }] }, "messages[0].tool_calls[0].function", /Missing/],
-  [
-    { messages: [{ role: "assistant", tool_calls: [{ function: { name: "f" } }] }] },
-    "messages[0].tool_calls[0].id",
-    /Missing/,
-  ],
-  [
-    { messages: [{ role: "assistant", tool_calls: [{ id: "c", type: "magic" }] }] },
-    "messages[0].tool_calls[0].type",
-    /'function' and 'custom'/,
-  ],
-  [{ n: 0 }, "n", /integer below minimum value\. Expected a value >= 1, but got 0/],
-  [{ n: 129 }, "n", /integer above maximum value\. Expected a value <= 128/],
-  [{ n: 1.5 }, "n", /expected an integer, but got a decimal/],
-  [{ max_tokens: -1 }, "max_tokens", /below minimum/],
-  [{ max_tokens: "10" }, "max_tokens", /expected an integer, but got a string/],
-  [{ temperature: "hot" }, "temperature", /expected a decimal/],
-  [{ top_logprobs: 21 }, "top_logprobs", /above maximum/],
-  [{ stop: [1] }, "stop[0]", /expected a string/],
-  [{ stream: "yes" }, "stream", /expected a boolean/],
-  [{ stream_options: true }, "stream_options", /expected an object, but got a boolean/],
-  [{ tools: {} }, "tools", /expected an array/],
-  [{ tools: [{}] }, "tools[0].type", /Missing/],
-  [{ tools: [{ type: "function", function: {} }] }, "tools[0].function.name", /Missing/],
-  [{ tool_choice: "maybe" }, "tool_choice", /'none', 'auto' and 'required'/],
-  [{ tool_choice: 5 }, "tool_choice", /one of a string or object/],
-  [{ tool_choice: { type: "function" } }, "tool_choice.function", /Missing/],
-  [{ response_format: { type: "json_schema" } }, "response_format.json_schema", /Missing/],
-  [{ response_format: "json" }, "response_format", /expected an object/],
-  [{ functions: [], tools: [] }, "functions", /Only one of/],
-  [{ user: 5 }, "user", /expected a string/],
-];
-for (const [fields, param, message] of refused) {
-  test(`a malformed request is refused by name: ${JSON.stringify(fields).slice(0, 90)}`, () => {
-    const result = openaiChat.ingress.readRequest({ model: "m", messages: [hi], ...fields });
-    assert.ok(!result.ok);
-    assert.equal(result.failure.kind, "bad-request");
-    assert.equal(result.failure.param, param);
-    assert.match(result.failure.message, message);
-  });
-}
-
 test("the dialect chooses names and roles", () => {
   const body = { model: "m", messages: [{ role: "developer", content: "x" }], max_completion_tokens: 5, stream: true };
   const old: Dialect = { streamUsage: false, developerRole: false, maxTokensField: "max_tokens" };
@@ -426,7 +346,7 @@ const requestArbitrary = fc.record(
 test("any request comes back equal", () => {
   fc.assert(
     fc.property(requestArbitrary, (body) => {
-      const parsed = JSON.parse(JSON.stringify(body)) as JsonObject;
+      const parsed: JsonObject = JSON.parse(JSON.stringify(body));
       assert.deepEqual(again(parsed), parsed);
     }),
     { numRuns: 200 },
@@ -434,24 +354,22 @@ test("any request comes back equal", () => {
 });
 
 const hostileKey = fc.constantFrom(
-  ...[
-    "__proto__",
-    "constructor",
-    "model",
-    "messages",
-    "role",
-    "content",
-    "type",
-    "tools",
-    "function",
-    "tool_calls",
-    "text",
-    "id",
-  ],
+  "__proto__",
+  "constructor",
+  "model",
+  "messages",
+  "role",
+  "content",
+  "type",
+  "tools",
+  "function",
+  "tool_calls",
+  "text",
+  "id",
 );
 const { tree } = fc.letrec<{ tree: Json }>((tie) => ({
   tree: fc.oneof(
-    { depthSize: "small" },
+    { maxDepth: 5, depthSize: "large" },
     fc.oneof(fc.constantFrom<Json>(null, true, 0, -1, 1e308, "", "user", "assistant", "tool", "function", "text")),
     fc.array(tie("tree"), { maxLength: 3 }),
     fc.array(fc.tuple(hostileKey, tie("tree")), { maxLength: 4 }).map((entries) => Object.fromEntries(entries)),
@@ -472,9 +390,9 @@ test("any JSON is read or refused, and what is read can be written", () => {
 });
 
 test("an entry named __proto__ survives as an ordinary entry", () => {
-  const body = JSON.parse(
+  const body: JsonObject = JSON.parse(
     '{"model":"m","messages":[{"role":"user","content":"hi","__proto__":{"a":1}}],"__proto__":{"polluted":1}}',
-  ) as JsonObject;
+  );
   const written = openaiChat.egress.writeRequest(read(body), dialect).body;
   assert.equal(JSON.stringify(written["messages"]), '[{"__proto__":{"a":1},"role":"user","content":"hi"}]');
   assert.ok(Object.hasOwn(written, "__proto__"));

@@ -71,7 +71,7 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
       case "failure":
         this.#over = true;
         return [writeStreamError(event.failure)];
-      case "embedding":
+      default:
         return [];
     }
   }
@@ -177,7 +177,7 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
         return { refusal: text };
       case "reasoning":
         return { reasoning_content: text };
-      case "tool-call":
+      default:
         if (this.#legacy) return tool > 0 ? undefined : { function_call: { arguments: text } };
         return {
           tool_calls: [

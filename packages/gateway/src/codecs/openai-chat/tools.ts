@@ -77,13 +77,13 @@ export function writeTool(tool: Tool): JsonObject {
 export function functionOf(tool: Tool): JsonObject {
   const { name, description, parameters, strict } = tool;
   const rest = objectOf(tool.extra?.["openai-chat"]?.["function"]);
-  return { ...rest, name, ...present({ description, parameters, strict }) } as JsonObject;
+  return { ...rest, name, ...present({ description, parameters, strict }) };
 }
 
 function customOf(tool: Tool): JsonObject {
   const { name, description, format } = tool;
   const rest = objectOf(tool.extra?.["openai-chat"]?.["custom"]);
-  return { ...rest, name, ...present({ description, format }) } as JsonObject;
+  return { ...rest, name, ...present({ description, format }) };
 }
 
 const choiceWords = ["none", "auto", "required"] as const;

@@ -113,8 +113,7 @@ export class CompletionStreamEncoder implements Machine<AnswerEvent, string> {
       case "failure":
         this.#over = true;
         return [writeStreamError(event.failure)];
-      case "part-end":
-      case "embedding":
+      default:
         return [];
     }
   }

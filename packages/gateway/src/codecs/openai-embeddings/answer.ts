@@ -108,7 +108,8 @@ export class EmbeddingStreamEncoder implements Machine<AnswerEvent, string> {
   end(): readonly string[] {
     if (this.#over) return [];
     this.#over = true;
-    return [dataEvent(JSON.parse(writeAnswer(this.#events, this.#context)) as Json)];
+    const answer: Json = JSON.parse(writeAnswer(this.#events, this.#context));
+    return [dataEvent(answer)];
   }
 }
 

@@ -66,9 +66,13 @@ function readTexts(list: readonly Json[], complaints: Complaints): Inputs {
 
 function readTokens(list: readonly Json[], path: string, complaints: Complaints): readonly number[] {
   if (list.length === 0) complaints.add(`Invalid '${path}': input cannot be an empty array.`, path);
-  const wrong = list.findIndex((item) => !Number.isSafeInteger(item) || (item as number) < 0);
-  if (wrong >= 0) return complaints.wrongType(`${path}[${wrong}]`, "a token id", list[wrong] ?? null) ?? [];
-  return list as readonly number[];
+  if (list.every(isToken)) return list;
+  const wrong = list.findIndex((item) => !isToken(item));
+  return complaints.wrongType(`${path}[${wrong}]`, "a token id", list[wrong] ?? null) ?? [];
+}
+
+function isToken(item: Json): item is number {
+  return typeof item === "number" && Number.isSafeInteger(item) && item >= 0;
 }
 
 /** Writes an embeddings request. One text goes as a string, which every backend takes; vectors come as floats. */

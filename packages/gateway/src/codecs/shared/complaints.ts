@@ -97,9 +97,9 @@ export class Complaints {
     if (typeof value === "string") return [value];
     const list = this.array(value, path);
     if (list === undefined) return undefined;
+    if (list.every((item) => typeof item === "string")) return list;
     const wrong = list.findIndex((item) => typeof item !== "string");
-    if (wrong >= 0) return this.wrongType(`${path}[${wrong}]`, "a string", list[wrong] ?? null);
-    return list as readonly string[];
+    return this.wrongType(`${path}[${wrong}]`, "a string", list[wrong] ?? null);
   }
 }
 

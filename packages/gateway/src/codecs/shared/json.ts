@@ -18,13 +18,14 @@ export function textOf(value: Json | undefined): string | undefined {
 
 /** The value if it is a whole number, 0 or more, that a double holds exactly. */
 export function countOf(value: Json | undefined): number | undefined {
-  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined;
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
 
 /** Parses JSON text that must be an object; undefined for anything else. */
 export function parseObject(text: string): JsonObject | undefined {
   try {
-    return objectOf(JSON.parse(text) as Json);
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
@@ -46,5 +47,7 @@ export type Present<Entries> = {
 
 /** Leaves out what is undefined, so that optional fields are absent rather than undefined. */
 export function present<Entries extends object>(entries: Entries): Present<Entries> {
+  // What is undefined is gone: that is all that the type says.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return Object.fromEntries(Object.entries(entries).filter((entry) => entry[1] !== undefined)) as Present<Entries>;
 }

@@ -165,9 +165,9 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
     const fields = candidate.fields.of(choice);
     const extra = fields && vendorExtra(this.#grammar.protocol, { choice: fields });
     if (extra !== undefined) this.#out.push({ type: "extra", candidate: index, extra });
-    const raw = choice["finish_reason"];
-    candidate.emptyFinish = raw === "";
-    if (textOf(raw) !== undefined) this.#finish(index, candidate, raw as string);
+    candidate.emptyFinish = choice["finish_reason"] === "";
+    const raw = textOf(choice["finish_reason"]);
+    if (raw !== undefined) this.#finish(index, candidate, raw);
   }
 
   #addCandidate(index: number): Candidate {

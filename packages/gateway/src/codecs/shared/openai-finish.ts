@@ -43,8 +43,7 @@ export function writeFinish(reason: FinishReason, calls: "tool_calls" | "functio
       return "length";
     case "content-filter":
       return "content_filter";
-    case "stop":
-    case "other":
+    default:
       return "stop";
   }
 }

@@ -1,6 +1,6 @@
 import type { Dialect, PassThrough, RequestView } from "../../kernel/codec.ts";
 import type { Edit } from "../../kernel/edit.ts";
-import type { Json, JsonObject } from "../../kernel/json.ts";
+import type { JsonObject } from "../../kernel/json.ts";
 import { isJsonObject } from "../../kernel/json.ts";
 import { unlessEmpty, without } from "./json.ts";
 
@@ -40,5 +40,7 @@ export function limitEdits(request: RequestView, dialect: Dialect): readonly Edi
   // Of the two, `max_completion_tokens` counts, unless it is null.
   const first = known === "max_completion_tokens" ? (existing ?? value) : (value ?? existing);
   const remove: Edit = { kind: "remove", field: other };
-  return first === existing ? [remove] : [{ kind: "set", field: known, value: first as Json }, remove];
+  return first === existing || typeof first !== "number"
+    ? [remove]
+    : [{ kind: "set", field: known, value: first }, remove];
 }

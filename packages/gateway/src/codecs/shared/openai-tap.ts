@@ -42,7 +42,7 @@ export class AnswerTap implements Tap {
     if (isDone(event.data)) return this.#mark();
     let chunk: Json;
     try {
-      chunk = JSON.parse(event.data) as Json;
+      chunk = JSON.parse(event.data);
     } catch {
       return this.#fail(failure("broken-stream", notJson));
     }

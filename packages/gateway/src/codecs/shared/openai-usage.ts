@@ -21,7 +21,6 @@ export function findUsage(answer: JsonObject): JsonObject | undefined {
 export function readUsage(usage: JsonObject): Usage {
   const input = objectOf(usage["prompt_tokens_details"]) ?? {};
   const output = objectOf(usage["completion_tokens_details"]) ?? {};
-  const first = (...values: (Json | undefined)[]) => values.map(countOf).find((value) => value !== undefined);
   const inputTokens = first(usage["prompt_tokens"], usage["input_tokens"], usage["input"]);
   const written = first(usage["completion_tokens"], usage["output_tokens"], usage["output"]);
   const reasoningTokens = first(output["reasoning_tokens"], usage["reasoning_tokens"]);
@@ -37,6 +36,11 @@ export function readUsage(usage: JsonObject): Usage {
     cacheWriteTokens: first(input["cache_write_tokens"]),
     reasoningTokens,
   });
+}
+
+/** The first value that is a count. */
+function first(...values: readonly (Json | undefined)[]): number | undefined {
+  return values.map(countOf).find((value) => value !== undefined);
 }
 
 interface Counts {
@@ -98,5 +102,5 @@ export function writeUsage(usage: Usage, rest: JsonObject): JsonObject {
       prompt_tokens_details: unlessEmpty(input),
       completion_tokens_details: unlessEmpty(output),
     }),
-  } as JsonObject;
+  };
 }

@@ -1,12 +1,11 @@
+/** What the tests of the OpenAI codecs share. It holds no test of its own; its name keeps it out of the build. */
 import type { AnswerContext, Codec, Observation } from "../../kernel/codec.ts";
 import type { AnswerEvent } from "../../kernel/event.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
-import { vendorFields } from "./extra.ts";
-import { mergeAll } from "./extra.ts";
+import { mergeAll, vendorFields } from "./extra.ts";
+
 import { foldAnswer } from "./fold.ts";
 import { joinLogprobs } from "./openai-decoder.ts";
-
-/** Helpers for the tests of OpenAI-like codecs; no tests of their own. */
 
 export const context = (request: JsonObject = {}): AnswerContext => ({
   id: "request-1",
@@ -47,7 +46,7 @@ export function dataOf(stream: string): string[] {
 export function chunksOf(stream: string): JsonObject[] {
   return dataOf(stream)
     .filter((data) => data !== "[DONE]")
-    .map((data) => JSON.parse(data) as JsonObject);
+    .map((data): JsonObject => JSON.parse(data));
 }
 
 export function failureOf(events: readonly AnswerEvent[]) {
@@ -77,5 +76,5 @@ export function meaning(events: readonly AnswerEvent[], codec: Codec): Json {
       usageExtras: place(answer.usageExtras, "usage"),
       failure: failureOf(events),
     }),
-  ) as Json;
+  );
 }
