@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createServer } from "node:http";
+import { createServer, STATUS_CODES } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Codec, Ingress } from "../kernel/codec.ts";
@@ -51,7 +51,7 @@ export class Gateway {
   readonly router = new Router();
   readonly #errors: Pick<Ingress, "writeError">;
   readonly #server: Server;
-  readonly #active = new Set<Exchange>();
+  readonly #active = new Map<Exchange, ServerResponse>();
   #draining = false;
   #loopback = true;
 
@@ -68,7 +68,8 @@ export class Gateway {
     const { limits, timeouts } = service.current().config.server;
     this.#server = createServer(
       {
-        headersTimeout: timeouts.header,
+        // Node refuses to start with a shorter time for the whole than for the head.
+        headersTimeout: Math.min(timeouts.header, timeouts.request),
         requestTimeout: timeouts.request,
         connectionsCheckingInterval: 1000,
         keepAliveTimeout: keepAliveTime,
@@ -79,12 +80,14 @@ export class Gateway {
       (request, response) => this.#receive(request, response),
     );
     this.#server.maxConnections = limits.connections;
+    // Headers beyond a count would be left out unseen, a second Host among them; their bytes are limited anyway.
+    this.#server.maxHeadersCount = 0;
     this.#server.on("clientError", (error, socket) => this.#clientError(error, socket as Socket));
     this.#server.on("upgrade", (_request, socket) => {
-      rawAnswer(
-        socket as Socket,
-        errorAnswer(errors, failure("upgrade-required", "WebSocket is not served here; use HTTP.")),
-      );
+      // Node has taken its own listener off: without one a reset would end the process.
+      socket.on("error", ignore);
+      this.#answerRaw(socket as Socket, failure("upgrade-required", "WebSocket is not served here; use HTTP."));
+      socket.resume();
     });
   }
 
@@ -112,7 +115,7 @@ export class Gateway {
     this.#draining = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const patience = setTimeout(() => {
-      for (const exchange of this.#active) exchange.abandon(failure("draining", "The gateway is shutting down."));
+      for (const exchange of this.#active.keys()) exchange.abandon(failure("draining", "The gateway is shutting down."));
       this.#server.closeAllConnections();
     }, grace);
     await closed;
@@ -159,7 +162,7 @@ export class Gateway {
       },
       this.service.relay,
     );
-    this.#active.add(exchange);
+    this.#active.set(exchange, incoming.response);
     exchange.start();
   }
 
@@ -206,10 +209,11 @@ export class Gateway {
   }
 
   /** A caller with a key, or on this machine. */
-  isOperator(incoming: Incoming): boolean {
-    const peer = { loopback: isLoopback(incoming.request.socket.remoteAddress) };
-    if (peer.loopback) return true;
-    const result = this.service.current().authenticator.authenticate(credentialsOf(incoming.request), peer);
+  isOperator({ request }: Incoming): boolean {
+    const runtime = this.service.current();
+    const peer = { loopback: isLoopback(request.socket.remoteAddress) };
+    if (trustsPeer(runtime, peer)) return true;
+    const result = runtime.authenticator.authenticate(credentialsOf(request), peer);
     return result.ok && result.value.kind !== "open";
   }
 
@@ -220,7 +224,7 @@ export class Gateway {
     const incoming: Incoming = {
       request,
       response,
-      id: typeof given === "string" && isPlainId(given) ? given : `req_${randomUUID()}`,
+      id: typeof given === "string" && isPlainId(given) ? given : newId(),
       startedAt: this.service.clock.monotonic(),
       path: mark === -1 ? url : url.slice(0, mark),
       query: mark === -1 ? "" : url.slice(mark + 1),
@@ -266,7 +270,7 @@ export class Gateway {
       return this.refuse(incoming, route.errors, failure("draining", "The gateway is shutting down."));
     const { headers, socket } = incoming.request;
     const peer = { loopback: isLoopback(socket.remoteAddress) };
-    const trusted = route.access === "operator" && peer.loopback;
+    const trusted = route.access === "operator" && trustsPeer(runtime, peer);
     const who = trusted ? openCaller : runtime.authenticator.authenticate(credentialsOf(incoming.request), peer);
     if (!who.ok) return this.refuse(incoming, route.errors, who.failure);
     // Without a key anyone on this machine may call, but not a page of some other site in a browser on it.
@@ -295,7 +299,20 @@ export class Gateway {
         : error.code === "HPE_HEADER_OVERFLOW"
           ? failure("headers-too-large", `The request's head is larger than ${headLimit} bytes.`)
           : failure("bad-request", "The request is not valid HTTP.");
-    rawAnswer(socket, errorAnswer(this.#errors, why));
+    this.#answerRaw(socket, why);
+  }
+
+  /** Answers on a socket whose request never became one. */
+  #answerRaw(socket: Socket, why: Failure): void {
+    // In the midst of an earlier request's answer these bytes would become part of it.
+    for (const { socket: taken, headersSent } of this.#active.values()) {
+      if (taken === socket && headersSent) return void socket.destroy();
+    }
+    const { status, headers, body } = errorAnswer(this.#errors, why);
+    const lines = [["x-request-id", newId()], ...headers, ["connection", "close"]];
+    const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+    socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n`), body]));
+    setTimeout(() => socket.destroy(), lingerTime).unref();
   }
 }
 
@@ -326,8 +343,13 @@ function single(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** Answers on a socket whose request never became one. */
-function rawAnswer(socket: Socket, answer: ReturnType<typeof errorAnswer>): void {
-  const headers = [...answer.headers, ["connection", "close"]].map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${answer.status} Refused\r\n${headers}\r\n`), answer.body]));
+function newId(): string {
+  return `req_${randomUUID()}`;
 }
+
+/** Whether somebody on this machine is taken for the operator. Behind a proxy everybody seems to be on this machine. */
+function trustsPeer({ config }: Runtime, peer: { readonly loopback: boolean }): boolean {
+  return peer.loopback && config.access.open !== "never";
+}
+
+function ignore(): void {}

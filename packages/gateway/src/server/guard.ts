@@ -9,7 +9,7 @@ export interface RequestHead {
 
 /**
  * Refuses what Node's parser lets through and what two servers in a row could read differently: a second Host, any
- * Transfer-Encoding but exactly `chunked`, a target that is not one plain path.
+ * Transfer-Encoding but exactly `chunked`, a second Authorization, a target that is not one plain path.
  */
 export function guard(head: RequestHead): Failure | undefined {
   const { url, rawHeaders } = head;
@@ -18,12 +18,14 @@ export function guard(head: RequestHead): Failure | undefined {
   }
   let hosts = 0;
   let lengths = 0;
+  let authorizations = 0;
   let chunked = false;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? "";
-    // Only these three lengths concern us; most headers are told apart by that alone.
+    // Only these four lengths concern us; most headers are told apart by that alone.
     if (name.length === 4 && name.toLowerCase() === "host") hosts++;
     else if (name.length === 14 && name.toLowerCase() === "content-length") lengths++;
+    else if (name.length === 13 && name.toLowerCase() === "authorization") authorizations++;
     else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") {
       if (chunked || rawHeaders[index + 1]?.toLowerCase() !== "chunked") {
         return failure("bad-request", "The only Transfer-Encoding that is accepted is 'chunked'.");
@@ -35,6 +37,7 @@ export function guard(head: RequestHead): Failure | undefined {
   if (lengths > 1 || (lengths === 1 && chunked)) {
     return failure("bad-request", "The request states its length in two ways.");
   }
+  if (authorizations > 1) return failure("bad-request", "The request has two Authorization headers.");
   return undefined;
 }
 

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AnswerEvent } from "../../kernel/event.ts";
 import { failure } from "../../kernel/failure.ts";
-import type { Json, JsonObject } from "../../kernel/json.ts";
+import type { JsonObject } from "../../kernel/json.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
-import { chunksOf, context, dataOf, decode, encode, failureOf, meaning, watch } from "../shared/support.test.ts";
+import { chunksOf, context, dataOf, decode, encode, meaning } from "../shared/support.test.ts";
 import { openaiChat } from "./index.ts";
 
 const answer = {

@@ -100,6 +100,22 @@ const quirks: readonly (readonly [string, readonly Json[], readonly { id: string
     [{ id: "a", name: "f", text: "{}" }],
   ],
   [
+    "name and id repeated after the arguments are complete",
+    [toolChunk({ index: 0, ...whole("a", "f", "{}") }), toolChunk({ index: 0, ...whole("a", "f", " ") })],
+    [{ id: "a", name: "f", text: "{} " }],
+  ],
+  [
+    "a call without an id before one that has it",
+    [
+      toolChunk({ index: 0, function: { name: "f", arguments: "{}" } }),
+      toolChunk({ index: 1, ...whole("b", "g", "{}") }),
+    ],
+    [
+      { id: "call_chatcmpl-1_0_0", name: "f", text: "{}" },
+      { id: "b", name: "g", text: "{}" },
+    ],
+  ],
+  [
     "a new id for every delta",
     [toolChunk({ index: 0, ...whole("a", "f", "{") }), toolChunk({ index: 0, id: "z", function: { arguments: "}" } })],
     [{ id: "a", name: "f", text: "{}" }],
@@ -267,6 +283,14 @@ test("keep-alive chunks, an empty first chunk and repeated roles say nothing", (
     ["start", "part-start", "part-delta", "part-end", "finish"],
   );
   assert.deepEqual(events[0], { type: "start", id: "chatcmpl-1", model: "m", created: 5 });
+});
+
+test("what comes after a candidate's finish reason is not its content", () => {
+  const events = decode(openaiChat, texts([chunk({ content: "x" }), stop, chunk({ content: "y" }), stop]));
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ["start", "part-start", "part-delta", "part-end", "finish"],
+  );
 });
 
 const good = [chunk({ content: "x" }), stop];

@@ -6,13 +6,16 @@ import type { Failure } from "../../kernel/failure.ts";
 import type { Result } from "../../kernel/result.ts";
 import type { RequestBody } from "../../relay/types.ts";
 import { plan } from "../../routing/plan.ts";
-import { readField, scanObject } from "../../wire/json-scan.ts";
+import { foldName, readField, scanObject } from "../../wire/json-scan.ts";
 import type { Gateway } from "../gateway.ts";
 import { readBody } from "../body.ts";
 import type { Incoming, Route } from "../router.ts";
 
 /** Longest model name that is looked up. */
 const longestModel = 512;
+
+/** Fields that decide what the gateway does. */
+const decisive: ReadonlySet<string> = new Set(["model", "stream"]);
 
 /** Client headers that go on to the upstream. Credentials, cookies and anything that names a host never do. */
 const passedOn = ["openai-beta", "idempotency-key", "traceparent", "tracestate"] as const;
@@ -68,6 +71,9 @@ export function readRequest(
   const scan = scanObject(bytes, depth);
   if (!scan.ok) return bad(`The request body is not acceptable JSON: ${scan.message} (at byte ${scan.offset}).`);
   const { object } = scan;
+  // A server that ignores case would act on `Model`, which we had not looked at.
+  const odd = object.fields.find(({ name }) => !decisive.has(name) && decisive.has(foldName(name)));
+  if (odd !== undefined) return bad(`The field '${odd.name}' must be written '${foldName(odd.name)}'.`, odd.name);
   const model = readField(bytes, object, "model");
   if (model === undefined) return bad("The field 'model' is missing.", "model");
   if (typeof model !== "string" || model.trim() === "")
