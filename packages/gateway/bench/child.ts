@@ -56,13 +56,15 @@ function readiness(child: ChildProcess, options: ChildOptions): Promise<string> 
       reject(new Error(`${options.argv.join(" ")}: ${reason}. ${gist(output)}`.trim()));
     };
     const timer = setTimeout(() => fail("was not ready in time"), options.timeout ?? 15_000);
+    let ready = false;
     const take = (chunk: Buffer): void => {
-      if (output.length > 100_000) return;
+      // Afterwards its output is only drained, so that logging never waits for us.
+      if (ready) return;
       output += chunk.toString();
       const url = options.ready.exec(output)?.[1];
       if (url === undefined) return;
+      ready = true;
       clearTimeout(timer);
-      output = output.slice(-100_001);
       resolve(url);
     };
     child.stdout?.on("data", take);

@@ -61,7 +61,7 @@ const relay: Target = {
   },
 };
 
-/** A key is required; the ledger and the metrics are on, as they are by default. */
+/** A key is required; ledger, metrics and log are as they are by default, that is, on. */
 function document(upstream: string): string {
   const models = [modelName, checkModel, idleModel].map(
     (name) => `  - name: ${name}\n    targets: [{ endpoint: mock, model: ${name}-upstream }]`,
@@ -80,7 +80,7 @@ ${models.join("\n")}
 }
 
 const binary = here("../bin/patchbay.js");
-const environment = { BENCH_UPSTREAM_KEY: "sk-bench", LOG_LEVEL: "warn" };
+const environment = { BENCH_UPSTREAM_KEY: "sk-bench" };
 
 async function createKey(folder: string, config: string): Promise<string> {
   const argv = [binary, "keys", "create", "bench", "--json", "--config", config, "--data-dir", folder];

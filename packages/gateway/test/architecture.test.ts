@@ -34,8 +34,8 @@ const reserved: readonly { readonly what: RegExp; readonly where: readonly strin
   { what: /\bfetch\(|\bnet\.connect\(|\btls\.connect\(/, where: [], why: "one outbound door" },
   { what: /from "node:child_process"/, where: ["backends/agents"], why: "one way to run a program" },
   { what: /\bprocess\.env\b|from "node:process"/, where: ["config/environment.ts"], why: "one reader of the environment" },
-  { what: /\bDate\.now\(\)|\bMath\.random\(\)|\bnew Date\(\)/, where: ["app/app.ts"], why: "time and chance are passed in" },
-  { what: /\bperformance\.now\(\)/, where: ["app/app.ts", "config/watch.ts"], why: "time is passed in" },
+  { what: /\bDate\.now\(\)|\bMath\.random\(\)|\bnew Date\(\)/, where: ["app/system-clock.ts"], why: "time and chance are passed in" },
+  { what: /\bperformance\.now\(\)/, where: ["app/system-clock.ts", "config/watch.ts"], why: "time is passed in" },
   { what: /\binsecureHTTPParser\b/, where: [], why: "it lets smuggled requests through" },
   { what: /\bstructuredClone\(/, where: [], why: "it is slow, and throws on deep values" },
 ];

@@ -1,20 +1,10 @@
-import { readFileSync } from "node:fs";
 import { ModelDirectory } from "../backends/directory.ts";
-import { findLocalServers } from "../backends/http/fingerprint.ts";
-import { fetchLocalText } from "../backends/http/probe.ts";
-import { vendors } from "../backends/http/vendors.ts";
-import { endpointTypes } from "../backends/registry.ts";
 import { openaiChat } from "../codecs/openai-chat/index.ts";
 import { openaiCompletions } from "../codecs/openai-completions/index.ts";
 import { openaiEmbeddings } from "../codecs/openai-embeddings/index.ts";
-import type { Environment } from "../config/environment.ts";
-import { loadConfig } from "../config/load.ts";
-import type { LoadInput, LoadResult } from "../config/load.ts";
 import { formatProblem } from "../config/problems.ts";
-import type { Overrides } from "../config/overrides.ts";
 import type { Config, EndpointSettings } from "../config/types.ts";
 import { watchDocument } from "../config/watch.ts";
-import type { Clock } from "../kernel/clock.ts";
 import type { Codec } from "../kernel/codec.ts";
 import type { Protocol } from "../kernel/protocol.ts";
 import { Ticker } from "../relay/ticker.ts";
@@ -28,10 +18,15 @@ import { parseLevel } from "../telemetry/level.ts";
 import { openLog } from "../telemetry/log.ts";
 import type { Log } from "../telemetry/log.ts";
 import { Metrics } from "../telemetry/metrics.ts";
-import { assemble, builtInSimulator, isLoopbackHost, withFreshCatalog } from "./assemble.ts";
+import { assemble, withFreshCatalog } from "./assemble.ts";
 import type { Assembly } from "./assemble.ts";
+import { readConfig } from "./configuration.ts";
+import type { AppOptions } from "./configuration.ts";
+import { exposure } from "./exposure.ts";
+import { complete, localEndpoints } from "./local.ts";
 import { Records } from "./records.ts";
 import { StartError } from "./start-error.ts";
+import { systemClock } from "./system-clock.ts";
 import { version } from "./version.ts";
 
 /** How often deadlines are looked at, in milliseconds. */
@@ -40,31 +35,13 @@ const tickInterval = 50;
 /** How often endpoints are asked for their models, in milliseconds. */
 const directoryInterval = 600_000;
 
-export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
-
 export const codecs: ReadonlyMap<Protocol, Codec> = new Map<Protocol, Codec>(
   [openaiChat, openaiCompletions, openaiEmbeddings].map((codec) => [codec.protocol, codec]),
 );
 
-export interface AppOptions {
-  /** The document's file, if there is one. */
-  readonly file?: string | undefined;
-  readonly overrides: Overrides;
-  readonly environment: Environment;
-  readonly directory: string;
-}
-
-/** Reads and validates the configuration as a start would. */
-export function readConfig(options: AppOptions, text?: string): LoadResult {
-  const input: LoadInput = {
-    ...options,
-    text,
-    endpointTypes,
-    vendors,
-    readFile: (path) => readFileSync(path, "utf8"),
-  };
-  return loadConfig(input);
-}
+export { readConfig } from "./configuration.ts";
+export type { AppOptions } from "./configuration.ts";
+export { systemClock } from "./system-clock.ts";
 
 /** The running gateway: everything that was newed up, and how it ends. */
 export class App implements AsyncDisposable {
@@ -144,12 +121,17 @@ export class App implements AsyncDisposable {
       }),
       config.detect ? localEndpoints(config) : [],
     ]);
-    const app = new App({ options, config: complete(config, local), log, local });
+    let app: App;
+    try {
+      app = new App({ options, config: complete(config, local), log, local });
+    } catch (error) {
+      throw StartError.fromStore(error);
+    }
     try {
       await app.#open();
     } catch (error) {
       await app[Symbol.asyncDispose]();
-      throw error;
+      throw StartError.fromStore(error);
     }
     return app;
   }
@@ -216,6 +198,12 @@ export class App implements AsyncDisposable {
     await this[Symbol.asyncDispose]();
   }
 
+  /** Writes what is gathered but not yet written, now: for an end at once. */
+  flush(): void {
+    this.#store.ledger.flush();
+    this.#log.flush();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#watcher?.[Symbol.dispose]();
     clearInterval(this.#refresher);
@@ -235,7 +223,8 @@ export class App implements AsyncDisposable {
     const { config } = this;
     const { host, port } = config.server;
     this.#known();
-    this.#refuseOpenNetwork(config);
+    const exposed = exposure(config, this.#store.keys, systemClock);
+    if (exposed !== undefined) throw new StartError(exposed, 78);
     for (const problem of this.#assembly.runtime.authenticator.problems) this.#log.warn(problem);
     try {
       this.#port = await this.#gateway.listen(host, port);
@@ -253,20 +242,6 @@ export class App implements AsyncDisposable {
     // Not awaited: the gateway answers from what it knows, and learns the rest in a moment.
     void this.refresh();
     this.#refresher = setInterval(() => void this.refresh(), directoryInterval).unref();
-  }
-
-  /** The gateway does not start open to the network by accident. */
-  #refuseOpenNetwork(config: Config): void {
-    if (isLoopbackHost(config.server.host) || config.access.open === "always") return;
-    const now = systemClock.now();
-    const usable = this.#store.keys
-      .snapshot()
-      .some((key) => key.revokedAt === undefined && (key.expiresAt ?? Infinity) > now);
-    if (usable || config.access.fixedKeys.length > 0) return;
-    throw new StartError(
-      `server.host is ${config.server.host}, which others can reach, and there is no client key. Make one with \`patchbay keys create NAME\`, or state access.open: always in the document.`,
-      78,
-    );
   }
 
   /** Tells the metrics which names may be labels, and the log which texts are secrets. */
@@ -290,23 +265,6 @@ export class App implements AsyncDisposable {
     if (trouble === undefined) this.#log.info("the ledger is written again");
     else this.#log.error(`the ledger cannot be written: ${trouble}`);
   }
-}
-
-/** Servers that are found running on this machine, as endpoints. */
-async function localEndpoints(config: Config): Promise<readonly EndpointSettings[]> {
-  const candidates = vendors.filter(({ local }) => local !== undefined && local.port !== config.server.port);
-  const found = await findLocalServers(candidates, fetchLocalText);
-  return found.map(({ vendor, url }) => ({ ...builtInSimulator, name: vendor.type, type: vendor.type, url }));
-}
-
-/** The configuration with what was found on this machine and, where there is nothing at all, the simulator. */
-function complete(config: Config, local: readonly EndpointSettings[]): Config {
-  const added = local.filter(
-    ({ name, type }) => !config.endpoints.some((endpoint) => endpoint.name === name || endpoint.type === type),
-  );
-  const endpoints = [...config.endpoints, ...added];
-  const notes = [...config.notes, ...added.map(({ name, url }) => `found on this machine: ${name} at ${url ?? ""}`)];
-  return { ...config, notes, endpoints: endpoints.length === 0 ? [builtInSimulator] : endpoints };
 }
 
 function restartReasons(before: Config, after: Config): readonly string[] {

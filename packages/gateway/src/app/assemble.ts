@@ -99,7 +99,11 @@ export function isLoopbackHost(host: string): boolean {
   return host === "localhost" || isLoopback(host);
 }
 
-function catalogOf(config: Config, backends: ReadonlyMap<string, Backend>, directory: ModelDirectory): Catalog {
+/** Where endpoints' model lists are looked up. */
+type ModelLists = Pick<ModelDirectory, "models">;
+
+/** What routing decides from: the configuration, and what the endpoints' lists say. */
+export function catalogOf(config: Config, backends: ReadonlyMap<string, Backend>, directory: ModelLists): Catalog {
   const views = config.endpoints.map((settings): [string, EndpointView] => {
     const backend = backends.get(settings.name);
     return [
@@ -123,7 +127,7 @@ function catalogOf(config: Config, backends: ReadonlyMap<string, Backend>, direc
 const everyProtocol: readonly Protocol[] = ["openai-chat", "openai-completions", "openai-embeddings"];
 
 /** What the document states goes before what the list says, and that before our own table. */
-function modelsOf(settings: EndpointSettings, directory: ModelDirectory): readonly CatalogModel[] {
+function modelsOf(settings: EndpointSettings, directory: ModelLists): readonly CatalogModel[] {
   const stated = new Map(settings.models.map((model) => [model.id, model.facts]));
   const listed = directory.models(settings.name);
   const ids = new Set([...stated.keys(), ...listed.map(({ id }) => id)]);

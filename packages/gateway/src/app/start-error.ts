@@ -1,3 +1,9 @@
+import { StoreError } from "../store/store-error.ts";
+import type { StoreTrouble } from "../store/store-error.ts";
+
+/** Troubles with the store that the machine has; all others are of the configuration. */
+const machineTroubles: ReadonlySet<StoreTrouble> = new Set<StoreTrouble>(["full", "locked", "device", "closed"]);
+
 /** Why the gateway did not start, in one sentence with its remedy. */
 export class StartError extends Error {
   /** 1: something failed; 78: the configuration is at fault (sysexits' EX_CONFIG). */
@@ -24,5 +30,11 @@ export class StartError extends Error {
       default:
         return new StartError(`cannot listen on ${host} port ${port} (${code ?? "unknown error"}).`, 1);
     }
+  }
+
+  /** Gives trouble with the store its exit code; any other error is returned as it is. */
+  static fromStore(error: unknown): unknown {
+    if (!(error instanceof StoreError)) return error;
+    return new StartError(error.message, machineTroubles.has(error.trouble) ? 1 : 78);
   }
 }

@@ -1,4 +1,5 @@
 import { lookup as systemLookup } from "node:dns";
+import type { LookupAddress, LookupAllOptions } from "node:dns";
 import { BlockList, isIP } from "node:net";
 import type { LookupFunction } from "node:net";
 import { buildConnector } from "undici";
@@ -14,9 +15,12 @@ const refused = new BlockList();
 // Link-local, with the metadata service of AWS, Azure, GCP, Oracle and DigitalOcean (169.254.169.254).
 refused.addSubnet("169.254.0.0", 16, "ipv4");
 refused.addSubnet("fe80::", 10, "ipv6");
-// Metadata services elsewhere: Alibaba Cloud, AWS over IPv6.
+// Metadata services elsewhere: Alibaba Cloud, Azure's wire server, AWS, Google Cloud and Scaleway over IPv6.
 refused.addAddress("100.100.100.200", "ipv4");
+refused.addAddress("168.63.129.16", "ipv4");
 refused.addAddress("fd00:ec2::254", "ipv6");
+refused.addAddress("fd20:ce::254", "ipv6");
+refused.addAddress("fd00:42::42", "ipv6");
 // "This network" (RFC 791), multicast and reserved, broadcast.
 refused.addSubnet("0.0.0.0", 8, "ipv4");
 refused.addSubnet("224.0.0.0", 3, "ipv4");
@@ -40,13 +44,13 @@ export function isAllowedAddress(address: string): boolean {
   return inner === undefined || !refused.check(inner, "ipv4");
 }
 
-/** The IPv4 address within ::ffff:0:0/96, 2002::/16 or 64:ff9b::/96, if it is one of those. */
+/** The IPv4 address within ::ffff:0:0/96, ::/96 (but for ::1), 2002::/16 or 64:ff9b::/96, if it is one of those. */
 function embeddedIpv4(address: string): string | undefined {
   const groups = expand(address);
   if (groups === undefined) return undefined;
   const [first, second] = groups;
   const zeros = (from: number, to: number) => groups.slice(from, to).every((group) => group === 0);
-  if (zeros(0, 5) && (groups[5] === 0xffff || groups[5] === 0)) return dotted(groups[6], groups[7]);
+  if (zeros(0, 5) && (groups[5] === 0xffff || (groups[5] === 0 && groups[6] !== 0))) return dotted(groups[6], groups[7]);
   if (first === 0x2002) return dotted(second, groups[2]);
   if (first === 0x64 && second === 0xff9b) return dotted(groups[6], groups[7]);
   return undefined;
@@ -72,17 +76,26 @@ function expand(address: string): number[] | undefined {
   return [...head, ...Array.from({ length: Math.max(0, 8 - head.length - end.length) }, () => 0), ...end];
 }
 
-/** Resolves a name and lets through only addresses that may be connected to. */
-const guardedLookup: LookupFunction = (hostname, options, callback) => {
-  systemLookup(hostname, { ...options, all: true }, (error, found) => {
-    if (error !== null) return callback(error, "");
-    const allowed = found.filter(({ address }) => isAllowedAddress(address));
-    const [first] = allowed;
-    if (first === undefined || allowed.length < found.length) return callback(new OutboundRefused(hostname), "");
-    if (options.all === true) return callback(null, allowed);
-    callback(null, first.address, first.family);
-  });
-};
+type Lookup = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (error: Error | null, found: LookupAddress[]) => void,
+) => void;
+
+/** Resolves names by `lookup`, and lets through only those of which every address may be connected to. */
+export function guardLookup(lookup: Lookup): LookupFunction {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, found) => {
+      if (error !== null) return callback(error, "");
+      const [first] = found;
+      if (first === undefined || !found.every(({ address }) => isAllowedAddress(address))) {
+        return callback(new OutboundRefused(hostname), "");
+      }
+      if (options.all === true) return callback(null, found);
+      callback(null, first.address, first.family);
+    });
+  };
+}
 
 /**
  * A connector for undici that only goes through the door.
@@ -90,7 +103,7 @@ const guardedLookup: LookupFunction = (hostname, options, callback) => {
  * @param timeout Milliseconds until the connection must stand, name resolution and TLS included.
  */
 export function guardedConnector(timeout: number): buildConnector.connector {
-  const connect = buildConnector({ timeout, allowH2: false, lookup: guardedLookup });
+  const connect = buildConnector({ timeout, allowH2: false, lookup: guardLookup(systemLookup) });
   return (options, callback) => {
     const host = options.hostname.replace(/^\[|\]$/g, "");
     // A literal address is connected to without a lookup.

@@ -31,6 +31,9 @@ const pendingLimit = 1_048_576;
 /** How long an upstream may take to close after its terminal event, in milliseconds. */
 const closingTime = 1000;
 
+/** What an event counts for beside its text, in bytes, when a whole answer is gathered from events. */
+const eventSize = 64;
+
 /** Whom an attempt reports to. After `finished` or `failed` it is silent. */
 export interface AttemptOwner {
   /** Bytes of a stream, from the first meaningful event on. */
@@ -54,8 +57,8 @@ export abstract class Attempt implements Ticking {
   protected readonly context: RelayContext;
   protected readonly owner: AttemptOwner;
   protected flow: Flow | undefined;
-  /** The owner has been told the outcome. */
-  protected over = false;
+  /** The owner has been told the outcome, or wants to hear none. */
+  over = false;
   /** The call has ended by itself. */
   protected callOver = false;
   protected lastAt: number;
@@ -109,7 +112,11 @@ export abstract class Attempt implements Ticking {
     if (this.#paused) return;
     const { timeouts } = this.endpoint;
     if (this.#finishedAt !== undefined) {
-      if (now - this.#finishedAt > closingTime) this.ended();
+      if (now - this.#finishedAt > closingTime) {
+        this.ended();
+        this.flow?.cancel();
+        this.released();
+      }
     } else if (this.firstAt === undefined) {
       const [limit, what] = this.input.body.stream
         ? [timeouts.firstToken, "begin its answer"]
@@ -165,7 +172,9 @@ export abstract class Attempt implements Ticking {
       return this.giveUp(seen.failure);
     }
     if (seen.done) return this.complete(bytes);
-    if (seen.finished) this.#finishedAt ??= this.context.clock.monotonic();
+    // A further candidate may begin after the one before it was finished.
+    if (!seen.finished) this.#finishedAt = undefined;
+    else this.#finishedAt ??= this.context.clock.monotonic();
     if (bytes.length > 0) this.owner.deliver(bytes);
   }
 
@@ -218,8 +227,10 @@ export interface AttemptParts {
 export class WireAttempt extends Attempt implements WireReceiver {
   readonly #call: Extract<PreparedCall, { kind: "wire" }>;
   readonly #backend: Extract<Backend, { kind: "wire" }>;
-  /** How the answer comes; unknown until its head or first byte tells. */
+  /** How the answer comes; unknown until its head and its first bytes tell. */
   #shape: "error" | "stream" | "whole" | undefined;
+  /** What the content type says of it. */
+  #claimed: "stream" | "whole" | undefined;
   #status = 0;
   #retryAfter: number | undefined;
   #interpreter: Interpreter | undefined;
@@ -258,12 +269,14 @@ export class WireAttempt extends Attempt implements WireReceiver {
     this.#status = status;
     if (status >= 200 && status < 300) {
       const type = header("content-type")?.toLowerCase() ?? "";
-      if (type.startsWith("text/event-stream")) this.#shape = "stream";
-      else if (/^application\/(?:[a-z.+-]+\+)?json/.test(type)) this.#shape = "whole";
+      if (type.startsWith("text/event-stream")) this.#claimed = "stream";
+      else if (/^application\/(?:[a-z.+-]+\+)?json/.test(type)) this.#claimed = "whole";
       return;
     }
     if (status >= 400) {
       this.#shape = "error";
+      // What is said of an error is not worth more patience than a pause in an answer.
+      this.lastAt = this.context.clock.monotonic();
       this.#retryAfter = readRetryAfter(header, this.context.clock.now());
       return;
     }
@@ -278,7 +291,7 @@ export class WireAttempt extends Attempt implements WireReceiver {
   data(chunk: Buffer): void {
     if (this.over) return;
     this.lastAt = this.context.clock.monotonic();
-    this.#shape ??= sniff(chunk);
+    this.#shape ??= sniff(chunk) ?? this.#claimed;
     if (this.#shape === undefined) {
       return this.giveUp(failure("bad-response", `${this.endpoint.name} answered neither JSON nor an event stream.`));
     }
@@ -305,6 +318,15 @@ export class WireAttempt extends Attempt implements WireReceiver {
     // After the terminal event a reset takes nothing away; a status is an answer even if its body was cut.
     if (this.seen.finished || this.#shape === "error") return this.ended();
     this.giveUp(why);
+  }
+
+  /** An upstream's own words may hold the credential that it was sent. */
+  protected override giveUp(why: Failure): void {
+    const clean = Object.entries(why).map(([name, value]: [string, unknown]) => [
+      name,
+      typeof value === "string" ? this.#backend.redact(value) : value,
+    ]);
+    super.giveUp(Object.fromEntries(clean) as Failure);
   }
 
   protected ended(): void {
@@ -350,9 +372,10 @@ export class WireAttempt extends Attempt implements WireReceiver {
   }
 
   #readError(): Failure {
-    const why = this.#call.codec.egress.readError(this.#status, parseJson(Buffer.concat(this.#body)));
-    const message = this.#backend.redact(why.message);
-    return { ...why, message, ...(this.#retryAfter === undefined ? {} : { retryAfter: this.#retryAfter }) };
+    // Before it is read: a message that is cut to size could end in the middle of a secret.
+    const text = this.#backend.redact(Buffer.concat(this.#body).toString("utf8"));
+    const why = this.#call.codec.egress.readError(this.#status, parseJson(text));
+    return this.#retryAfter === undefined ? why : { ...why, retryAfter: this.#retryAfter };
   }
 }
 
@@ -361,6 +384,7 @@ export class EventAttempt extends Attempt {
   readonly #call: Extract<PreparedCall, { kind: "events" }>;
   readonly #encoder: EncodedStream | undefined;
   #events: AnswerEvent[] = [];
+  #size = 0;
 
   constructor(parts: AttemptParts, call: Extract<PreparedCall, { kind: "events" }>) {
     super(parts, call.losses);
@@ -398,7 +422,9 @@ export class EventAttempt extends Attempt {
     this.lastAt = this.context.clock.monotonic();
     if (this.#encoder !== undefined) return this.pass(Buffer.from(this.#encoder.push([event])));
     this.#events.push(event);
+    this.#size += eventSize + (event.type === "part-delta" ? event.text.length : 0);
     if (event.type === "failure") this.giveUp(event.failure);
+    else if (this.#size > this.input.settings.answer) this.giveUp(tooLarge(this.input.settings.answer));
   }
 }
 
@@ -410,7 +436,7 @@ function tooLarge(limit: number): Failure {
   return failure("bad-response", `The upstream's answer is larger than ${limit} bytes.`);
 }
 
-/** What an answer without a telling content type is, by its first byte. */
+/** What an answer is by its first bytes, which tell more than its content type; undefined if they tell nothing. */
 function sniff(chunk: Buffer): "stream" | "whole" | undefined {
   const text = chunk
     .toString("latin1", 0, 64)

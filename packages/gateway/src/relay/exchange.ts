@@ -1,5 +1,6 @@
 import { failure, failures } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
+import type { PlannedAttempt } from "../routing/types.ts";
 import { headerText } from "../wire/headers.ts";
 import { EventAttempt, WireAttempt } from "./attempt.ts";
 import type { Attempt, AttemptOwner, AttemptParts } from "./attempt.ts";
@@ -27,10 +28,11 @@ export class Exchange implements AttemptOwner, Ticking {
   readonly #input: ExchangeInput;
   readonly #context: RelayContext;
   readonly #failures: Failure[] = [];
-  /** Index of the plan's attempt that is under way. */
-  #index = 0;
+  /** What is still to be tried, in order. */
+  readonly #queue: PlannedAttempt[];
   #tries = 0;
-  #retriedSame = false;
+  /** What was tried a second time because its connection had gone stale. */
+  #triedAgain: PlannedAttempt | undefined;
   #failedBefore: AttemptReport["after"];
   #attempt: Attempt | undefined;
   #sight: Sight | undefined;
@@ -48,6 +50,7 @@ export class Exchange implements AttemptOwner, Ticking {
   constructor(input: ExchangeInput, context: RelayContext) {
     this.#input = input;
     this.#context = context;
+    this.#queue = [...input.plan.attempts];
     this.#lastWriteAt = input.startedAt;
     input.client.onGone = () => this.#clientGone();
     input.client.onDrained = () => this.#drained();
@@ -81,31 +84,23 @@ export class Exchange implements AttemptOwner, Ticking {
       this.#context.cooldowns.start(attempt.planned.endpoint, attempt.planned.model, why.retryAfter ?? 0);
     }
     this.#failures.push(why);
-    const { retry } = failures[why.kind];
-    if (this.#committed || retry === "never") {
-      this.#reportAttempt(attempt, why);
-      return this.#refuse(why);
-    }
-    if (retry === "same" && !this.#retriedSame) {
-      this.#retriedSame = true;
-      this.#reportAttempt(attempt, why);
-      return this.#begin();
-    }
     this.#reportAttempt(attempt, why);
-    this.#index++;
-    this.#retriedSame = false;
+    const { retry } = failures[why.kind];
+    if (this.#committed || retry === "never") return this.#refuse(why);
+    if (retry === "same" && this.#triedAgain !== attempt.planned) {
+      this.#triedAgain = attempt.planned;
+      this.#queue.unshift(attempt.planned);
+    }
     this.#begin();
   }
 
   tick(now: number): void {
     const { settings, startedAt, client, codec, body } = this.#input;
     if (now - startedAt > settings.total) {
-      this.#stop();
-      return this.#refuse(failure("timeout-total", `The request was not answered within ${settings.total} ms.`));
+      return this.abandon(failure("timeout-total", `The request was not answered within ${settings.total} ms.`));
     }
     if (this.#stalledAt !== undefined && now - this.#stalledAt > settings.stall) {
-      this.#stop();
-      this.#settle(499, 0, failure("cancelled", `The client read nothing for ${settings.stall} ms.`));
+      this.#leave(`The client read nothing for ${settings.stall} ms.`);
       return client.destroy();
     }
     this.#attempt?.tick(now);
@@ -124,35 +119,48 @@ export class Exchange implements AttemptOwner, Ticking {
   /** Ends an exchange that is under way, such as at the end of the grace time when the gateway stops. */
   abandon(why: Failure): void {
     if (this.#settled) return;
-    this.#stop();
+    this.#stop(why);
     this.#refuse(why);
   }
 
-  /** Begins the attempt at `#index`, waiting for its target where the plan says so and the wait is short. */
+  /** Begins the next attempt, after waiting for its target where that asked for a pause and the wait is short. */
   #begin(): void {
-    const planned = this.#input.plan.attempts[this.#index];
+    const planned = this.#queue.shift() ?? this.#soonest();
     if (planned === undefined) return this.#giveUp();
     const wait = this.#context.cooldowns.cooldown(planned.endpoint, planned.model);
-    if (wait === 0) return this.#try();
+    if (wait === 0) return this.#try(planned);
     if (wait > this.#input.settings.wait) {
       this.#failures.push(coolingDown(planned.endpoint, wait));
-      this.#index++;
       return this.#begin();
     }
-    this.#waiting = setTimeout(() => this.#try(), wait);
+    this.#waiting = setTimeout(() => this.#try(planned), wait);
   }
 
-  #try(): void {
+  /** When nothing else is left: the target that asked for the shortest pause, if that is worth waiting for. */
+  #soonest(): PlannedAttempt | undefined {
+    const { plan, settings } = this.#input;
+    if (this.#tries >= plan.model.attempts) return undefined;
+    let best: PlannedAttempt | undefined;
+    let shortest = settings.wait;
+    for (const planned of plan.attempts) {
+      const wait = this.#context.cooldowns.cooldown(planned.endpoint, planned.model);
+      if (wait === 0 || wait > shortest) continue;
+      best = planned;
+      shortest = wait;
+    }
+    return best;
+  }
+
+  #try(planned: PlannedAttempt): void {
     this.#waiting = undefined;
-    const planned = this.#input.plan.attempts[this.#index];
-    const endpoint = planned === undefined ? undefined : this.#input.endpoints.get(planned.endpoint);
-    if (planned === undefined || endpoint === undefined) return this.#giveUp();
-    this.#tries++;
+    const endpoint = this.#input.endpoints.get(planned.endpoint);
+    if (endpoint === undefined) return this.#giveUp();
     const prepared = prepare(this.#input, { planned, endpoint }, this.#context);
     if (!prepared.ok) {
       this.#failures.push(prepared.failure);
       return this.#refuse(prepared.failure);
     }
+    this.#tries++;
     this.#sight = prepared.value.sight;
     const parts: AttemptParts = { planned, endpoint, input: this.#input, context: this.#context, owner: this };
     this.#attempt =
@@ -225,14 +233,22 @@ export class Exchange implements AttemptOwner, Ticking {
   }
 
   #clientGone(): void {
-    if (this.#settled) return;
-    this.#stop();
-    this.#settle(499, 0, failure("cancelled", "The client closed the connection before the answer was complete."));
+    if (!this.#settled) this.#leave("The client closed the connection before the answer was complete.");
   }
 
-  #stop(): void {
+  /** Nobody is there to be told. */
+  #leave(message: string): void {
+    const why = failure("cancelled", message);
+    this.#stop(why);
+    this.#settle(failures.cancelled.status, 0, why);
+  }
+
+  #stop(why: Failure): void {
     clearTimeout(this.#waiting);
-    this.#attempt?.cancel();
+    const attempt = this.#attempt;
+    if (attempt === undefined || attempt.over) return;
+    attempt.cancel();
+    this.#reportAttempt(attempt, why);
   }
 
   #reportAttempt(attempt: Attempt, why?: Failure): void {

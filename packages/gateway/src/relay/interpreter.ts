@@ -45,7 +45,8 @@ export class UnreadStream implements Interpreter {
   }
 
   fail(why: Failure): Buffer {
-    return Buffer.from(this.#codec.ingress.writeStreamError(why));
+    // The upstream may have stopped in the middle of an event.
+    return Buffer.from(`\n\n${this.#codec.ingress.writeStreamError(why)}`);
   }
 }
 
@@ -244,9 +245,9 @@ export function viewOf(bytes: Buffer, object: ScannedObject): RequestView {
   };
 }
 
-export function parseJson(bytes: Buffer): Json | undefined {
+export function parseJson(text: string): Json | undefined {
   try {
-    return JSON.parse(bytes.toString("utf8")) as Json;
+    return JSON.parse(text) as Json;
   } catch {
     return undefined;
   }

@@ -120,7 +120,7 @@ export interface AttemptReport {
 
 export interface ExchangeReport {
   readonly input: ExchangeInput;
-  /** What the client was told: the HTTP status, or 499 when it left before a head was sent. */
+  /** The outcome as an HTTP status: what the client was told or, in mid-stream, would have been; 499 when it left. */
   readonly status: number;
   readonly attempts: number;
   readonly endpoint?: string;

@@ -73,6 +73,8 @@ export class Gateway {
         requestTimeout: timeouts.request,
         connectionsCheckingInterval: 1000,
         keepAliveTimeout: keepAliveTime,
+        // The guard asks for it, and answers in words.
+        requireHostHeader: false,
         maxHeaderSize: headLimit,
         // Java's client offers HTTP/2 with every plain request; that offer may be ignored. A WebSocket's may not.
         shouldUpgradeCallback: (request: IncomingMessage) => request.headers.upgrade?.toLowerCase() === "websocket",
@@ -115,7 +117,8 @@ export class Gateway {
     this.#draining = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const patience = setTimeout(() => {
-      for (const exchange of this.#active.keys()) exchange.abandon(failure("draining", "The gateway is shutting down."));
+      for (const exchange of this.#active.keys())
+        exchange.abandon(failure("draining", "The gateway is shutting down."));
       this.#server.closeAllConnections();
     }, grace);
     await closed;
@@ -218,6 +221,8 @@ export class Gateway {
   }
 
   #receive(request: IncomingMessage, response: ServerResponse): void {
+    // What follows on a connection that we are closing is not served: nobody could be answered.
+    if (!request.socket.writable) return;
     const url = request.url ?? "";
     const mark = url.indexOf("?");
     const given = request.headers["x-request-id"];
@@ -241,7 +246,8 @@ export class Gateway {
   #dispatch(incoming: Incoming): void {
     const { request } = incoming;
     const bad = guard({ url: request.url ?? "", rawHeaders: request.rawHeaders });
-    if (bad !== undefined) return this.refuse(incoming, this.#errors, bad);
+    // Where this request ends is in doubt, so that nothing more is read from its connection.
+    if (bad !== undefined) return this.#answerRaw(request.socket, bad);
     const runtime = this.service.current();
     // A web page can point a name of its own at 127.0.0.1, but cannot make the browser say `localhost`.
     if (this.#loopback && !isAllowedHost(request.headers.host, runtime.config.server.hosts)) {

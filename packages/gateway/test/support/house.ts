@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { App, readConfig, systemClock } from "../../src/app/app.ts";
+import { App, readConfig } from "../../src/app/app.ts";
 import type { AppOptions } from "../../src/app/app.ts";
+import { systemClock } from "../../src/app/system-clock.ts";
 import { createKey } from "../../src/auth/keys.ts";
 import { environmentOf } from "../../src/config/environment.ts";
 import { formatProblem } from "../../src/config/problems.ts";

@@ -121,7 +121,8 @@ export class HttpBackend implements WireBackend {
       const value = secret?.reveal() ?? "";
       if (value.length >= 4) clean = clean.replaceAll(value, "[secret]");
     }
-    return clean;
+    // Some upstreams quote the key with its middle masked, which still tells both ends.
+    return clean.replaceAll(/[^\s"'`]{0,64}\*{3,}[^\s"'`]{0,64}/g, "[secret]");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -129,7 +129,10 @@ class Player implements Flow {
         return this.#receiver.end();
       }
       const step = next.value;
-      if ("hang" in step) return;
+      if ("hang" in step) {
+        this.#over = true;
+        return;
+      }
       if (step.delay === undefined || step.delay === 0) this.#emit(step.event);
       else {
         this.#due = step.event;
