@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 // Plain JavaScript that every Node can parse, so that an old one gets a sentence and not a syntax error.
-import { existsSync } from "node:fs";
-import module from "node:module";
+import { existsSync } from "fs";
+import module from "module";
+import { homedir } from "os";
+import { join } from "path";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 24 || (major === 24 && minor < 15)) {
@@ -10,7 +12,13 @@ if (major < 24 || (major === 24 && minor < 15)) {
   );
   process.exit(1);
 }
-// Remembers compiled modules between starts, which halves the time until the first answer.
-module.enableCompileCache?.();
+
+// Remembers compiled modules between starts, which halves the time until the first answer. Not where Node would keep
+// them, in a directory of /tmp that any user of the machine could make first and fill with code of their own.
+try {
+  module.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "patchbay", "compiled"));
+} catch {
+  // A user without a home directory starts without it.
+}
 const source = new URL("../src/main.ts", import.meta.url);
-await import(existsSync(source) ? source.href : new URL("../dist/main.js", import.meta.url).href);
+import(existsSync(source) ? source.href : new URL("../dist/main.js", import.meta.url).href);

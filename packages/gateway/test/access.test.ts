@@ -1,16 +1,13 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, test } from "node:test";
-import { codecs } from "../src/app/app.ts";
 import { createKey } from "../src/auth/keys.ts";
 import { formatKey, parseKey } from "../src/auth/key-format.ts";
-import { openaiChat } from "../src/codecs/openai-chat/index.ts";
-import { Gateway } from "../src/server/gateway.ts";
-import type { Service } from "../src/server/runtime.ts";
 import { documentFor, startHouse } from "./support/house.ts";
 import type { House } from "./support/house.ts";
 import { rawPost, rawRequest } from "./support/raw.ts";
 import { field } from "./support/read-stream.ts";
+import { allRoutes } from "./support/routes.ts";
 import { startUpstream } from "./support/upstream.ts";
 
 const upstream = await startUpstream({ models: ["listed-a", "listed-b"] });
@@ -36,6 +33,7 @@ after(async () => {
   await upstream[Symbol.asyncDispose]();
 });
 
+const routes = allRoutes(closed.app.config, closed.store.keys);
 const path = "/v1/chat/completions";
 const chat = { model: "m", messages: [{ role: "user", content: "hi" }] };
 
@@ -160,7 +158,7 @@ test("a key for some models sees and names only those", async () => {
   const list: unknown = await (await fetch(`${closed.url}/v1/models`, { headers })).json();
   const data = field(list, "data");
   assert.ok(Array.isArray(data));
-  assert.deepEqual(data.map((model) => field(model, "id")).toSorted(), ["listed-a", "listed-b", "m"]);
+  assert.deepEqual(data.map((model) => String(field(model, "id"))).sort(), ["listed-a", "listed-b", "m"]);
   assert.equal(field(list, "first_id"), field(data[0], "id"));
   assert.equal(field(list, "last_id"), field(data.at(-1), "id"));
   assert.equal((await fetch(`${closed.url}/v1/models/m`, { headers })).status, 200);
@@ -181,12 +179,6 @@ const publicRoutes = [
   ...["GET /", "GET /health", "GET /health/liveliness", "GET /health/liveness", "GET /health/readiness"],
   ...["GET /healthz", "GET /livez", "GET /readyz"],
 ];
-
-/** The routes, from the router itself. The service is never asked for more than its settings. */
-const routes = new Gateway(
-  { codecs, current: () => ({ config: closed.app.config }) } as unknown as Service,
-  openaiChat.ingress,
-).router.list();
 
 test("every route but those of a written list answers 401 without a key", async () => {
   assert.ok(routes.length > 30);

@@ -1,26 +1,26 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { ask, rowOf } from "./support/exchange.ts";
 import type { Outcome } from "./support/exchange.ts";
 import { startHouse } from "./support/house.ts";
-import type { House } from "./support/house.ts";
 import { defaultText, defaultUsage } from "./support/payloads.ts";
 import { field } from "./support/read-stream.ts";
 import { closedPort, startUpstream } from "./support/upstream.ts";
-import type { Behaviour, Upstream } from "./support/upstream.ts";
+import type { Behaviour } from "./support/upstream.ts";
 
 /** Two real upstreams behind one virtual model; each case has an actual model of its own, so that none cools another. */
 const keys = { first: "sk-canary-first-0123456789", second: "sk-canary-second-0123456789" };
-let first: Upstream;
-let second: Upstream;
-let trap: Upstream;
-let house: House;
+const first = await startUpstream();
+const second = await startUpstream();
+const trap = await startUpstream();
+const house = await startHouse({ document: await twoTargets() });
 let cases = 0;
 
-before(async () => {
-  first = await startUpstream();
-  second = await startUpstream();
-  trap = await startUpstream();
+after(async () => {
+  for (const resource of [house, first, second, trap]) await resource[Symbol.asyncDispose]();
+});
+
+async function twoTargets(): Promise<object> {
   const endpoint = (name: "first" | "second", url: string) => ({
     name,
     type: "openai-compatible",
@@ -30,29 +30,22 @@ before(async () => {
   });
   const price = { input: 2, output: 3 };
   const targets = (...names: readonly string[]) => names.map((name) => ({ endpoint: name, model: "*" }));
-  house = await startHouse({
-    document: {
-      server: { limits: { answer: "300KB" } },
-      endpoints: [
-        endpoint("first", first.url),
-        endpoint("second", second.url),
-        { ...endpoint("first", `http://127.0.0.1:${await closedPort()}/v1`), name: "closed" },
-        { ...endpoint("first", "http://169.254.169.254/v1"), name: "metadata" },
-      ],
-      models: [
-        { name: "both/*", targets: targets("first", "second"), price },
-        { name: "never/*", targets: targets("first", "second"), relay: "never", price },
-        { name: "closed/*", targets: targets("closed", "second"), price },
-        { name: "metadata/*", targets: targets("metadata", "second"), price },
-      ],
-    },
-  });
-});
-
-after(async () => {
-  await house[Symbol.asyncDispose]();
-  for (const upstream of [first, second, trap]) await upstream[Symbol.asyncDispose]();
-});
+  return {
+    server: { limits: { answer: "300KB" } },
+    endpoints: [
+      endpoint("first", first.url),
+      endpoint("second", second.url),
+      { ...endpoint("first", `http://127.0.0.1:${await closedPort()}/v1`), name: "closed" },
+      { ...endpoint("first", "http://169.254.169.254/v1"), name: "metadata" },
+    ],
+    models: [
+      { name: "both/*", targets: targets("first", "second"), price },
+      { name: "translated/*", targets: targets("first", "second"), relay: "never", price },
+      { name: "refusing/*", targets: targets("closed", "second"), price },
+      { name: "barred/*", targets: targets("metadata", "second"), price },
+    ],
+  };
+}
 
 interface Tried extends Outcome {
   /** Calls of this case at each upstream. */
@@ -213,8 +206,8 @@ for (const { name, behaviour, modes } of faults) {
 for (const stream of both) {
   const mode = stream ? "streamed" : "unstreamed";
   for (const [prefix, what] of [
-    ["closed", "a refused connection"],
-    ["metadata", "an address that is never called"],
+    ["refusing", "a refused connection"],
+    ["barred", "an address that is never called"],
   ] as const) {
     test(`${mode}: ${what} goes to the second target at once`, async () => {
       const outcome = await attempt([good, good], stream, prefix);
@@ -263,7 +256,7 @@ const lossless: readonly Fault[] = [
   { name: "a late answer within the limit", behaviour: { kind: "slow-headers", delay: 100 }, modes: both },
   { name: "a stream in one piece", behaviour: { kind: "stream", framing: { chunk: "whole" } }, modes: both },
 ];
-for (const prefix of ["both", "never"]) {
+for (const prefix of ["both", "translated"]) {
   for (const { name, behaviour, modes } of lossless) {
     for (const stream of modes) {
       test(`${stream ? "streamed" : "unstreamed"}, ${prefix}: ${name} is understood`, async () => {

@@ -166,7 +166,7 @@ test("the head and the whole must come in time: 408", async () => {
     rawRequest(house.port, post([host, "Content-Length: 100"], '{"model":'), { timeout: 5000 }),
     rawRequest(house.port, post([host, "Transfer-Encoding: chunked"], "5\r\n{"), { timeout: 5000 }),
     // One byte at a time, so that there is never silence.
-    rawRequest(house.port, [post([host, length], ""), ...chat.slice(0, 40)], { timeout: 5000, pause: 100 }),
+    rawRequest(house.port, [post([host, length], ""), ...chat.slice(0, 40).split("")], { timeout: 5000, pause: 100 }),
   ]);
   for (const answer of answers) {
     assert.equal(answer.status, 408, answer.head);

@@ -24,7 +24,8 @@ export interface WireReceiver {
 
 export interface WireCall {
   readonly protocol: Protocol;
-  readonly body: Buffer;
+  /** One after the other they are the body. */
+  readonly body: readonly Buffer[];
   readonly stream: boolean;
   readonly requestId: string;
   /** Index into the endpoint's credentials. */

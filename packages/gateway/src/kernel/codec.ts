@@ -98,8 +98,8 @@ export interface Tap {
 export interface RequestView {
   /** The parsed value of a top-level field; undefined when absent. */
   field(name: string): unknown;
-  /** Whether these bytes occur anywhere in the body. */
-  mentions(text: string): boolean;
+  /** The words that its messages use for who speaks, each once; empty where there are none. */
+  readonly roles: ReadonlySet<string>;
 }
 
 /** How a same-protocol request goes on to a backend with its bytes kept. */

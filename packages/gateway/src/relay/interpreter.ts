@@ -241,7 +241,7 @@ export function writeWhole(client: Codec, events: readonly AnswerEvent[], contex
 export function viewOf(bytes: Buffer, object: ScannedObject): RequestView {
   return {
     field: (name) => readField(bytes, object, name),
-    mentions: (text) => bytes.includes(text),
+    roles: object.roles,
   };
 }
 

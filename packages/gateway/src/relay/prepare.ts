@@ -8,7 +8,7 @@ import type { CanonicalRequest } from "../kernel/request.ts";
 import type { Result } from "../kernel/result.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
 import { scanObject } from "../wire/json-scan.ts";
-import { splice } from "../wire/json-splice.ts";
+import { splice, splicePieces } from "../wire/json-splice.ts";
 import { parseObject, viewOf } from "./interpreter.ts";
 import { chooseSight } from "./sight.ts";
 import type { Sight } from "./sight.ts";
@@ -27,7 +27,8 @@ export type PreparedCall =
       readonly kind: "wire";
       readonly backend: WireBackend;
       readonly codec: Codec;
-      readonly body: Buffer;
+      /** In pieces, so that a large body with a small edit is not copied. */
+      readonly body: readonly Buffer[];
       readonly tap: TapOptions;
     })
   | (Prepared & { readonly kind: "events"; readonly backend: EventBackend; readonly request: CanonicalRequest });
@@ -50,22 +51,23 @@ export function prepare(
     return refuse("unsupported", `${target.endpoint.name} cannot serve ${input.codec.protocol} requests.`);
   }
   const body = withDefaults(input.body, model.defaults);
-  const rename: Edit = { kind: "set", field: "model", value: target.planned.model };
+  const rename: readonly Edit[] =
+    target.planned.model === input.requestedModel ? [] : [{ kind: "set", field: "model", value: target.planned.model }];
   const answer = () => answerContext(input, target.planned.model, context);
 
   if (backend.kind === "wire" && choice.codec !== undefined && choice.sight !== "translate") {
     const through = choice.codec.egress.passThrough(viewOf(body.bytes, body.object), backend.dialect);
     if (through !== undefined) {
-      const bytes = splice(body.bytes, body.object, [rename, ...through.edits]);
+      const pieces = splicePieces(body.bytes, body.object, [...rename, ...through.edits]);
       const { codec, sight } = choice;
       return {
         ok: true,
-        value: { kind: "wire", backend, codec, sight, body: bytes, tap: through.tap, losses: [], answer },
+        value: { kind: "wire", backend, codec, sight, body: pieces, tap: through.tap, losses: [], answer },
       };
     }
   }
 
-  const parsed = parseObject(splice(body.bytes, body.object, [rename]));
+  const parsed = parseObject(splice(body.bytes, body.object, rename));
   if (parsed === undefined) return refuse("bad-request", "The request body is not valid JSON.");
   const read = input.codec.ingress.readRequest(parsed);
   if (!read.ok) return read;
@@ -82,7 +84,7 @@ export function prepare(
       sight: "translate",
       backend,
       codec,
-      body: Buffer.from(JSON.stringify(written.body)),
+      body: [Buffer.from(JSON.stringify(written.body))],
       tap: noTap,
       losses: [...losses, ...written.losses],
       answer,

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer, STATUS_CODES } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Codec, Ingress } from "../kernel/codec.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
@@ -84,11 +84,11 @@ export class Gateway {
     this.#server.maxConnections = limits.connections;
     // Headers beyond a count would be left out unseen, a second Host among them; their bytes are limited anyway.
     this.#server.maxHeadersCount = 0;
-    this.#server.on("clientError", (error, socket) => this.#clientError(error, socket as Socket));
+    this.#server.on("clientError", (error, socket) => this.#clientError(error, socket));
     this.#server.on("upgrade", (_request, socket) => {
       // Node has taken its own listener off: without one a reset would end the process.
       socket.on("error", ignore);
-      this.#answerRaw(socket as Socket, failure("upgrade-required", "WebSocket is not served here; use HTTP."));
+      this.#answerRaw(socket, failure("upgrade-required", "WebSocket is not served here; use HTTP."));
       socket.resume();
     });
   }
@@ -105,9 +105,11 @@ export class Gateway {
       this.#server.listen({ host, port }, () => {
         this.#server.off("error", reject);
         this.#server.on("error", (error) => this.service.report("error", "listener error", error));
-        const address = this.#server.address() as AddressInfo;
-        this.#loopback = isLoopback(address.address);
-        resolve(address.port);
+        const bound = this.#server.address();
+        // A string is a pipe's name, and null no address: neither comes of a host and a port.
+        if (bound === null || typeof bound === "string") return reject(new Error("not listening on a port"));
+        this.#loopback = isLoopback(bound.address);
+        resolve(bound.port);
       });
     });
   }
@@ -297,7 +299,7 @@ export class Gateway {
     return headers;
   }
 
-  #clientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  #clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
     const why =
       error.code === "ERR_HTTP_REQUEST_TIMEOUT"
@@ -309,7 +311,7 @@ export class Gateway {
   }
 
   /** Answers on a socket whose request never became one. */
-  #answerRaw(socket: Socket, why: Failure): void {
+  #answerRaw(socket: Duplex, why: Failure): void {
     // In the midst of an earlier request's answer these bytes would become part of it.
     for (const { socket: taken, headersSent } of this.#active.values()) {
       if (taken === socket && headersSent) return void socket.destroy();

@@ -334,3 +334,20 @@ test("an unclosed string of quotes takes time in proportion to its length", () =
   const body = Buffer.from(`{"a":"${'\\"'.repeat(500_000)}`);
   assert.ok(quickest(() => assert.ok(!scanObject(body, 64).ok)) < 200);
 });
+
+const roleCases: readonly (readonly [string, readonly string[]])[] = [
+  ['{"messages":[{"role":"user","content":"a"},{"role":"developer"},{"role":"user"}]}', ["user", "developer"]],
+  ['{"input":[{"content":[{"x":1}],"role" : "tool"}]}', ["tool"]],
+  ['{"role":"top"}', []],
+  ['{"messages":[{"content":"\\"role\\":\\"developer\\""}]}', []],
+  ['{"messages":[{"role":1},{"role":null},{"role":{"role":"inner"}}]}', ["inner"]],
+  [`{"messages":[{"role":"${"x".repeat(40)}"}]}`, []],
+  ['{"messages":[{"rule":"user"},{"Role":"user"}]}', []],
+];
+for (const [text, roles] of roleCases) {
+  test(`who speaks in ${text.slice(0, 60)}`, () => {
+    const outcome = scanObject(Buffer.from(text), 64);
+    assert.ok(outcome.ok);
+    assert.deepEqual([...outcome.object.roles], roles);
+  });
+}

@@ -14,6 +14,8 @@ export interface ScannedObject {
   readonly open: number;
   /** Offset of the closing brace. */
   readonly close: number;
+  /** Short string values of the members named `role` below the top level, each once: who speaks in a conversation. */
+  readonly roles: ReadonlySet<string>;
 }
 
 export type ScanOutcome =
@@ -29,8 +31,13 @@ const closeBracket = 93;
 const openBrace = 123;
 const closeBrace = 125;
 
+const roleKey = '"role"';
+
+/** Longest value of a role that is noted, in bytes. */
+const longestRole = 24;
+
 /** Strings are stepped through by hand for so many bytes; then the engine's own search looks for the next quote. */
-const shortString = 20;
+const shortString = 10;
 
 /** Integers of fewer digits need no closer look: every double can hold them, at least nearly. */
 const plainDigits = 300;
@@ -81,6 +88,9 @@ class Scanner {
   readonly #bytes: Buffer;
   readonly #depth: number;
   readonly #fields: ScannedField[] = [];
+  readonly #roles = new Set<string>();
+  /** Length and first byte of the roles that were seen, so that a long conversation does not cut out each one again. */
+  readonly #rolePrints = new Set<number>();
 
   constructor(bytes: Buffer, depth: number) {
     this.#bytes = bytes;
@@ -96,7 +106,7 @@ class Scanner {
       const close = this.#topLevel(open);
       const rest = this.#skipSpace(close + 1);
       if (rest < this.#bytes.length) throw new ScanError("unexpected text behind the JSON object", rest);
-      return { ok: true, object: { fields: this.#fields, open, close } };
+      return { ok: true, object: { fields: this.#fields, open, close, roles: this.#roles } };
     } catch (error) {
       if (error instanceof ScanError) return { ok: false, message: error.message, offset: error.offset };
       throw error;
@@ -159,11 +169,25 @@ class Scanner {
           at = this.#skipSpace(this.#expect(at, comma, inObject ? "',' or '}'" : "',' or ']'"));
         }
         if (inObject) {
-          at = this.#skipSpace(this.#expect(this.#skipSpace(this.#string(at)), colon, "':'"));
+          const keyStart = at;
+          const keyEnd = this.#string(at);
+          at = this.#skipSpace(this.#expect(this.#skipSpace(keyEnd), colon, "':'"));
+          if (keyEnd - keyStart === roleKey.length && bytes[at] === quote) this.#noteRole(keyStart, at);
         }
         break;
       }
     }
+  }
+
+  #noteRole(keyStart: number, valueStart: number): void {
+    const bytes = this.#bytes;
+    if (bytes[keyStart + 1] !== 114 || bytes.toString("latin1", keyStart, keyStart + roleKey.length) !== roleKey) return;
+    let end = valueStart + 1;
+    while (end - valueStart <= longestRole && bytes[end] !== quote) end++;
+    const print = (end - valueStart) * 256 + (bytes[valueStart + 1] ?? 0);
+    if (end - valueStart > longestRole || this.#rolePrints.has(print)) return;
+    this.#rolePrints.add(print);
+    this.#roles.add(bytes.toString("latin1", valueStart + 1, end));
   }
 
   /** `at` is an opening quote; returns the offset behind the closing one. */

@@ -20,7 +20,12 @@ function cut(start: number, end: number, text: string): Cut {
  * At most one edit per field.
  */
 export function splice(bytes: Buffer, object: ScannedObject, edits: readonly Edit[]): Buffer {
-  if (edits.length === 0) return bytes;
+  return edits.length === 0 ? bytes : Buffer.concat(splicePieces(bytes, object, edits));
+}
+
+/** The same as pieces that share the memory of `bytes`, for whoever can send them without putting them together. */
+export function splicePieces(bytes: Buffer, object: ScannedObject, edits: readonly Edit[]): readonly Buffer[] {
+  if (edits.length === 0) return [bytes];
   const members = new Map(object.fields.map((field) => [foldName(field.name), field]));
   const taken = namesAfter(members, edits);
   const cuts: Cut[] = [];
@@ -57,7 +62,7 @@ export function splice(bytes: Buffer, object: ScannedObject, edits: readonly Edi
     at = end;
   }
   pieces.push(bytes.subarray(at));
-  return Buffer.concat(pieces);
+  return pieces;
 }
 
 /** The names, folded, that are there once the edits are made, but for those that fields are renamed to. */

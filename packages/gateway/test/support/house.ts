@@ -37,6 +37,8 @@ export interface House extends AsyncDisposable {
   issue(wish?: { readonly models?: readonly string[]; readonly life?: number }): Promise<IssuedKey>;
   /** The ledger's rows, newest first, as soon as there are so many; rejects after three seconds. */
   rows(count: number): Promise<readonly LedgerRow[]>;
+  /** The ledger's row of a request, as soon as it is there; rejects after three seconds. */
+  row(id: string): Promise<LedgerRow>;
   post(path: string, body: unknown, headers?: { readonly [name: string]: string }): Promise<Response>;
 }
 
@@ -89,14 +91,12 @@ export async function startHouse(options: HouseOptions = {}): Promise<House> {
       await store.keys.insert(stored);
       return { id: stored.id, key };
     },
-    rows: async (count) => {
-      for (const deadline = performance.now() + 3000; ;) {
+    rows: (count) =>
+      until(async () => {
         const rows = await store.ledger.recent(count + 100);
-        if (rows.length >= count) return rows;
-        if (performance.now() > deadline) throw new Error(`Only ${rows.length} of ${count} rows came.`);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    },
+        return rows.length >= count ? rows : undefined;
+      }),
+    row: (id) => until(async () => (await store.ledger.recent(1000)).find((row) => row.id === id)),
     post: (path, body, headers = {}) =>
       fetch(url + path, {
         method: "POST",
@@ -109,6 +109,16 @@ export async function startHouse(options: HouseOptions = {}): Promise<House> {
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Asks until there is an answer. */
+async function until<Value>(ask: () => Promise<Value | undefined>): Promise<Value> {
+  for (const deadline = performance.now() + 3000; ;) {
+    const value = await ask();
+    if (value !== undefined) return value;
+    if (performance.now() > deadline) throw new Error("It did not come within three seconds.");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** A document with endpoints that speak OpenAI's protocol at these URLs, each with the key `key-NAME`. */

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { Pool } from "undici";
 import { failure } from "../../kernel/failure.ts";
 import type { Dialect } from "../../kernel/codec.ts";
@@ -15,6 +16,9 @@ const modelListLimit = 8_388_608;
 
 /** How long a model list may take, in milliseconds. */
 const modelListTime = 10_000;
+
+/** Bodies up to this size, in bytes, are put together and sent in one write; for larger ones the copy costs more. */
+const largestCopy = 32_768;
 
 /** What identifies this program to upstreams. */
 const userAgent = "patchbay";
@@ -79,7 +83,11 @@ export class HttpBackend implements WireBackend {
       call.requestId,
     ];
     for (const name of Object.keys(call.headers)) headers.push(name, call.headers[name] ?? "");
-    this.#pool.dispatch({ path: this.#path + path, method: "POST", headers, body: call.body }, httpCall);
+    const size = call.body.reduce((sum, piece) => sum + piece.length, 0);
+    headers.push("content-length", String(size));
+    // undici takes iterables of pieces (its documentation says so), though its types do not.
+    const body = size > largestCopy ? (call.body as unknown as Readable) : Buffer.concat(call.body, size);
+    this.#pool.dispatch({ path: this.#path + path, method: "POST", headers, body }, httpCall);
     return httpCall;
   }
 
@@ -119,7 +127,11 @@ export class HttpBackend implements WireBackend {
     ];
     for (const secret of secrets) {
       const value = secret?.reveal() ?? "";
-      if (value.length >= 4) clean = clean.replaceAll(value, "[secret]");
+      if (value.length < 4) continue;
+      // Inside JSON or a URL it looks different.
+      for (const form of [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)]) {
+        clean = clean.replaceAll(form, "[secret]");
+      }
     }
     // Some upstreams quote the key with its middle masked, which still tells both ends.
     return clean.replaceAll(/[^\s"'`]{0,64}\*{3,}[^\s"'`]{0,64}/g, "[secret]");

@@ -6,7 +6,7 @@ import { limitEdits, usageEdits } from "../shared/openai-pass.ts";
  * stands inside `messages`, where edits do not reach: such a request is translated.
  */
 export function passThrough(request: RequestView, dialect: Dialect): PassThrough | undefined {
-  if (!dialect.developerRole && request.mentions('"developer"')) return undefined;
+  if (!dialect.developerRole && request.roles.has("developer")) return undefined;
   const usage = usageEdits(request, dialect);
   return { edits: [...limitEdits(request, dialect), ...usage.edits], tap: usage.tap };
 }

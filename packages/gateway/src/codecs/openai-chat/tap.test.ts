@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Dialect, RequestView } from "../../kernel/codec.ts";
+import { isJsonObject } from "../../kernel/json.ts";
 import type { JsonObject } from "../../kernel/json.ts";
 import { watch } from "../shared/support.test.ts";
 import { openaiChat } from "./index.ts";
@@ -74,9 +75,13 @@ test("a stop after calls is an end in calls", () => {
   assert.deepEqual(watch(openaiChat, [call, finish]).seen.finish, { unified: "tool-calls", raw: "stop" });
 });
 
+const rolesOf = (messages: unknown): readonly string[] =>
+  (Array.isArray(messages) ? messages : []).flatMap((message: unknown) =>
+    isJsonObject(message) && typeof message["role"] === "string" ? [message["role"]] : [],
+  );
 const view = (body: JsonObject): RequestView => ({
   field: (name) => body[name],
-  mentions: (text) => JSON.stringify(body).includes(text),
+  roles: new Set(rolesOf(body["messages"])),
 });
 const dialect: Dialect = { streamUsage: true, developerRole: true };
 const setUsage = (rest: JsonObject = {}) => ({
