@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import type { LedgerRow } from "../src/store/ports.ts";
 import { ask, rowOf } from "./support/exchange.ts";
 import type { Outcome } from "./support/exchange.ts";
 import { startHouse } from "./support/house.ts";
@@ -50,6 +51,8 @@ async function twoTargets(): Promise<object> {
 interface Tried extends Outcome {
   /** Calls of this case at each upstream. */
   readonly calls: readonly [first: number, second: number];
+  /** The first call came on a connection that had been used before. */
+  readonly reused: boolean;
 }
 
 async function attempt(behaviours: readonly [Behaviour, Behaviour], stream: boolean, prefix = "both"): Promise<Tried> {
@@ -57,7 +60,15 @@ async function attempt(behaviours: readonly [Behaviour, Behaviour], stream: bool
   second.script(behaviours[1]);
   const [counted, countedToo] = [first.count, second.count];
   const outcome = await ask(house, { model: `${prefix}/case-${cases++}`, stream });
-  return { ...outcome, calls: [first.count - counted, second.count - countedToo] };
+  const reused = (first.calls[counted]?.turn ?? 1) > 1;
+  return { ...outcome, calls: [first.count - counted, second.count - countedToo], reused };
+}
+
+const expectedRows: { readonly id: string; readonly row: Partial<LedgerRow> }[] = [];
+
+/** Rows are looked at together in the end, since each takes a tenth of a second to come. */
+function expectRow(id: string, row: { readonly [Field in keyof LedgerRow]?: LedgerRow[Field] | undefined }): void {
+  expectedRows.push({ id, row: row as Partial<LedgerRow> });
 }
 
 const good: Behaviour = { kind: "answer" };
@@ -104,12 +115,12 @@ const faults: readonly Fault[] = [
   { name: "a FIN before the head", behaviour: { kind: "close-before" }, modes: both },
   {
     name: "garbage instead of HTTP",
-    behaviour: { kind: "raw", bytes: "SSH-2.0-OpenSSH_9.9\r\n", then: "fin" },
+    behaviour: { kind: "raw", bytes: "SSH-2.0-OpenSSH_9.9\r\n", next: "fin" },
     modes: both,
   },
   {
-    name: "half a head",
-    behaviour: { kind: "raw", bytes: "HTTP/1.1 200 OK\r\nconte", then: "fin" },
+    name: "half a body",
+    behaviour: { kind: "raw", bytes: "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", next: "fin" },
     modes: both,
   },
   { name: "silence", behaviour: { kind: "silence" }, modes: both },
@@ -123,7 +134,7 @@ const faults: readonly Fault[] = [
   { name: "an error event at once", behaviour: { kind: "error-event", after: 0 }, modes: streamed },
   {
     name: "a named error event after the role",
-    behaviour: { kind: "error-event", after: 1, form: "named", then: "hang" },
+    behaviour: { kind: "error-event", after: 1, form: "named", next: "hang" },
     modes: streamed,
   },
   { name: "200 with an error", behaviour: { kind: "error-body" }, modes: both },
@@ -145,10 +156,10 @@ const faults: readonly Fault[] = [
   { name: "an event that is no JSON", behaviour: { kind: "malformed", after: 1 }, modes: streamed },
   { name: "a stream of [DONE] alone", behaviour: { kind: "stream", events: [] }, modes: both },
   { name: "gzip that is none", behaviour: { kind: "compressed", encoding: "gzip", fault: "lie" }, modes: both },
-  { name: "gzip that is cut", behaviour: { kind: "compressed", encoding: "gzip", fault: "cut" }, modes: both },
+  { name: "gzip that is cut", behaviour: { kind: "compressed", encoding: "gzip", fault: "cut" }, modes: unstreamed },
   { name: "a gzip bomb", behaviour: { kind: "compressed", encoding: "gzip", fault: "bomb" }, modes: both },
   { name: "br that is none", behaviour: { kind: "compressed", encoding: "br", fault: "lie" }, modes: both },
-  { name: "br that is cut", behaviour: { kind: "compressed", encoding: "br", fault: "cut" }, modes: both },
+  { name: "br that is cut", behaviour: { kind: "compressed", encoding: "br", fault: "cut" }, modes: unstreamed },
   { name: "a br bomb", behaviour: { kind: "compressed", encoding: "br", fault: "bomb" }, modes: both },
   { name: "an unknown coding", behaviour: { kind: "compressed", encoding: "deflate" }, modes: both },
   { name: "a huge line", behaviour: { kind: "huge-line", bytes: 2_000_000 }, modes: both },
@@ -164,8 +175,20 @@ function checkSecond(outcome: Tried, stream: boolean): void {
   assert.equal(outcome.text, defaultText);
   assert.equal(outcome.finishReason, "stop");
   assert.equal(outcome.error, undefined);
-  assert.equal(outcome.headers.get("x-patchbay-attempts"), "2");
+  const attempts = Math.max(outcome.calls[0], 1) + 1;
+  assert.equal(outcome.headers.get("x-patchbay-attempts"), String(attempts));
   assert.equal(outcome.headers.get("x-patchbay-endpoint"), "second");
+  expectRow(outcome.id, {
+    attempts,
+    endpoint: "second",
+    status: 200,
+    inputTokens: defaultUsage.prompt_tokens,
+    outputTokens: defaultUsage.completion_tokens,
+    // The second target's tokens alone are billed.
+    costMicroDollars: 11 * 2 + 7 * 3,
+    failureKind: undefined,
+    finishReason: "stop",
+  });
   if (!stream) return;
   assert.equal(outcome.stream?.events.filter(({ data }) => data === "[DONE]").length, 1);
   assert.equal(outcome.stream?.events.at(-1)?.data, "[DONE]");
@@ -173,32 +196,17 @@ function checkSecond(outcome: Tried, stream: boolean): void {
   assert.equal(outcome.usage, undefined);
 }
 
-async function checkRow(id: string): Promise<void> {
-  const row = await rowOf(house, id);
-  const { attempts, endpoint, status, inputTokens, outputTokens, costMicroDollars, failureKind, finishReason } = row;
-  assert.deepEqual(
-    { attempts, endpoint, status, inputTokens, outputTokens, costMicroDollars, failureKind, finishReason },
-    {
-      attempts: 2,
-      endpoint: "second",
-      status: 200,
-      inputTokens: defaultUsage.prompt_tokens,
-      outputTokens: defaultUsage.completion_tokens,
-      // The second attempt's tokens alone are billed.
-      costMicroDollars: 11 * 2 + 7 * 3,
-      failureKind: undefined,
-      finishReason: "stop",
-    },
-  );
-}
+/** A connection that is closed before the answer's head has come. */
+const closesEarly: ReadonlySet<string> = new Set(["reset-before", "close-before"]);
 
 for (const { name, behaviour, modes } of faults) {
   for (const stream of modes) {
     test(`${stream ? "streamed" : "unstreamed"}: ${name} at the first target is answered by the second`, async () => {
       const outcome = await attempt([behaviour, good], stream);
-      assert.deepEqual(outcome.calls, [1, 1]);
+      // One that was kept alive may have been closed before the request came, so that one is tried once more.
+      const calls = closesEarly.has(behaviour.kind) && outcome.reused ? 2 : 1;
+      assert.deepEqual(outcome.calls, [calls, 1]);
       checkSecond(outcome, stream);
-      await checkRow(outcome.id);
     });
   }
 }
@@ -214,7 +222,6 @@ for (const stream of both) {
       assert.deepEqual(outcome.calls, [0, 1]);
       checkSecond(outcome, stream);
       assert.ok(outcome.duration < 500, `it took ${outcome.duration} ms`);
-      await checkRow(outcome.id);
     });
   }
 
@@ -246,12 +253,7 @@ const lossless: readonly Fault[] = [
     behaviour: { kind: "answer", headers: { "content-type": type } } as const,
     modes: both,
   })),
-  {
-    name: "JSON of the content type of a stream",
-    behaviour: { kind: "answer", body: undefined, headers: { "content-type": "text/event-stream" } },
-    modes: unstreamed,
-  },
-  { name: "deeply nested JSON", behaviour: { kind: "deep-json", depth: 5000 }, modes: unstreamed },
+  { name: "nested JSON", behaviour: { kind: "deep-json", depth: 500 }, modes: unstreamed },
   { name: "a large line within the limit", behaviour: { kind: "huge-line", bytes: 200_000 }, modes: both },
   { name: "a late answer within the limit", behaviour: { kind: "slow-headers", delay: 100 }, modes: both },
   { name: "a stream in one piece", behaviour: { kind: "stream", framing: { chunk: "whole" } }, modes: both },
@@ -301,9 +303,7 @@ for (const { name, behaviour, kind } of final) {
       assert.deepEqual(outcome.calls, [1, 0]);
       assert.equal(outcome.status, 400);
       assert.equal(outcome.headers.get("x-should-retry"), "false");
-      const row = await rowOf(house, outcome.id);
-      assert.deepEqual([row.attempts, row.status, row.failureKind], [1, 400, kind]);
-      assert.equal(row.costMicroDollars, undefined);
+      expectRow(outcome.id, { attempts: 1, status: 400, failureKind: kind, costMicroDollars: undefined });
     });
   }
 }
@@ -359,15 +359,15 @@ for (const { name, behaviours, status, kind } of lost) {
   for (const stream of both) {
     test(`${stream ? "streamed" : "unstreamed"}: ${name} answers ${status}`, async () => {
       const outcome = await attempt(behaviours, stream);
-      assert.deepEqual(outcome.calls, [1, 1]);
+      const attempts = behaviours[0].kind === "reset-before" && outcome.reused ? 3 : 2;
+      assert.deepEqual(outcome.calls, [attempts - 1, 1]);
       assert.equal(outcome.status, status);
       assert.match(outcome.headers.get("content-type") ?? "", /^application\/json/);
       assert.equal(typeof field(outcome.error, "message"), "string");
       assert.doesNotMatch(outcome.raw, /<html|<title/i);
-      assert.equal(outcome.headers.get("x-patchbay-attempts"), "2");
+      assert.equal(outcome.headers.get("x-patchbay-attempts"), String(attempts));
       if (status === 429) assert.equal(outcome.headers.get("retry-after"), "21");
-      const row = await rowOf(house, outcome.id);
-      assert.deepEqual([row.attempts, row.status, row.failureKind], [2, status, kind]);
+      expectRow(outcome.id, { attempts, status, failureKind: kind });
     });
   }
 }
@@ -428,13 +428,20 @@ for (const { name, leak, modes } of leaks) {
   }
 }
 
+test("JSON that is nested too deeply to be translated goes elsewhere", async () => {
+  const outcome = await attempt([{ kind: "deep-json", depth: 50_000 }, good], false, "translated");
+  assert.deepEqual(outcome.calls, [1, 1]);
+  checkSecond(outcome, false);
+  assert.ok(outcome.duration < 250, `it took ${outcome.duration} ms`);
+});
+
 test("a 401 of every upstream is the operator's trouble, not the client's: 502", async () => {
   const refusal: Behaviour = { kind: "status", status: 401 };
   const outcome = await attempt([refusal, refusal], false);
   assert.deepEqual(outcome.calls, [1, 1]);
   assert.equal(outcome.status, 502);
   assert.equal(outcome.headers.get("www-authenticate"), null);
-  assert.equal((await rowOf(house, outcome.id)).failureKind, "upstream-auth");
+  expectRow(outcome.id, { attempts: 2, status: 502, failureKind: "upstream-auth" });
 });
 
 test("the second target gets its own model name and the very body of the client", async () => {
@@ -449,5 +456,18 @@ test("the second target gets its own model name and the very body of the client"
       seed: 9_007_199_254_740_991,
       unknown: [1, { a: null }],
     });
+  }
+});
+
+test("each of these requests has exactly one row, and it says what happened", async () => {
+  const last = expectedRows.at(-1);
+  assert.ok(last !== undefined && expectedRows.length > 100);
+  await rowOf(house, last.id);
+  const rows = Map.groupBy(await house.store.ledger.recent(1000), ({ id }) => id);
+  for (const { id, row } of expectedRows) {
+    const found = rows.get(id) ?? [];
+    assert.equal(found.length, 1);
+    const fields = Object.keys(row) as (keyof LedgerRow)[];
+    assert.deepEqual(Object.fromEntries(fields.map((field) => [field, found[0]?.[field]])), row);
   }
 });

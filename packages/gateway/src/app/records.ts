@@ -76,6 +76,10 @@ export class Records implements RelayObserver {
     this.#log(row);
   }
 
+  threw(error: unknown): void {
+    this.#parts.log.error("an exchange failed by a fault of the gateway", { error });
+  }
+
   /** A request that was answered without an exchange. Only known callers get a row, so that nobody else fills the table. */
   refused(refusal: Refusal): void {
     const { about, failure, caller } = refusal;

@@ -79,7 +79,7 @@ for (const url of urls) {
     const { hostname, protocol } = new URL(url);
     const connect = guardedConnector(500);
     const error = await new Promise<unknown>((resolve) => {
-      connect({ hostname, host: hostname, protocol, port: "80" }, (problem) => resolve(problem));
+      connect({ hostname, host: hostname, protocol, port: "80" }, (...[problem]) => resolve(problem));
     });
     assert.ok(error instanceof OutboundRefused);
   });

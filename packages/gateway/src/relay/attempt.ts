@@ -102,6 +102,10 @@ export abstract class Attempt implements Ticking {
 
   /** Checks the deadlines. */
   tick(now: number): void {
+    this.guard(() => this.#check(now));
+  }
+
+  #check(now: number): void {
     if (this.over) {
       if (this.#completedAt !== undefined && now - this.#completedAt > closingTime) {
         this.flow?.cancel();
@@ -129,6 +133,22 @@ export abstract class Attempt implements Ticking {
 
   /** The upstream's bytes or events are over. */
   protected abstract ended(): void;
+
+  /**
+   * Codecs do not throw. That the stack ends in deeply nested JSON cannot be foreseen, though, and no answer may end
+   * the process or leave its client waiting.
+   */
+  protected guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (error instanceof RangeError) {
+        return this.giveUp(failure("bad-response", "The upstream's answer is nested too deeply."));
+      }
+      this.context.observer.threw(error);
+      this.giveUp(failure("internal", "The gateway failed to read the upstream's answer."));
+    }
+  }
 
   /** Ends the attempt with a failure of ours, and the call with it. */
   protected giveUp(why: Failure): void {
@@ -291,6 +311,10 @@ export class WireAttempt extends Attempt implements WireReceiver {
   data(chunk: Buffer): void {
     if (this.over) return;
     this.lastAt = this.context.clock.monotonic();
+    this.guard(() => this.#read(chunk));
+  }
+
+  #read(chunk: Buffer): void {
     this.#shape ??= sniff(chunk) ?? this.#claimed;
     if (this.#shape === undefined) {
       return this.giveUp(failure("bad-response", `${this.endpoint.name} answered neither JSON nor an event stream.`));
@@ -309,14 +333,14 @@ export class WireAttempt extends Attempt implements WireReceiver {
   end(): void {
     if (this.over) return this.released();
     this.callOver = true;
-    this.ended();
+    this.guard(() => this.ended());
   }
 
   fail(why: Failure): void {
     if (this.over) return this.released();
     this.callOver = true;
     // After the terminal event a reset takes nothing away; a status is an answer even if its body was cut.
-    if (this.seen.finished || this.#shape === "error") return this.ended();
+    if (this.seen.finished || this.#shape === "error") return this.end();
     this.giveUp(why);
   }
 
@@ -397,10 +421,10 @@ export class EventAttempt extends Attempt {
 
   start(): void {
     const flow = this.#call.backend.run(this.#call.request, {
-      event: (event) => this.#event(event),
+      event: (event) => this.guard(() => this.#event(event)),
       end: () => {
         this.callOver = true;
-        if (!this.over) this.ended();
+        if (!this.over) this.guard(() => this.ended());
       },
     });
     this.flow = flow;

@@ -8,7 +8,7 @@ import { errorAnswer, summarize } from "./error-answer.ts";
 import { prepare } from "./prepare.ts";
 import type { Sight } from "./sight.ts";
 import type { Ticking } from "./ticker.ts";
-import type { AttemptReport, ExchangeInput, RelayContext } from "./types.ts";
+import type { AttemptReport, ExchangeInput, RelayContext, RelayEndpoint } from "./types.ts";
 
 /**
  * One client request, from its plan to its last byte.
@@ -155,6 +155,16 @@ export class Exchange implements AttemptOwner, Ticking {
     this.#waiting = undefined;
     const endpoint = this.#input.endpoints.get(planned.endpoint);
     if (endpoint === undefined) return this.#giveUp();
+    try {
+      this.#send(planned, endpoint);
+    } catch (error) {
+      // Nothing below throws. If something does, this request ends and no other.
+      this.#context.observer.threw(error);
+      this.abandon(failure("internal", "The gateway failed to send the request."));
+    }
+  }
+
+  #send(planned: PlannedAttempt, endpoint: RelayEndpoint): void {
     const prepared = prepare(this.#input, { planned, endpoint }, this.#context);
     if (!prepared.ok) {
       this.#failures.push(prepared.failure);

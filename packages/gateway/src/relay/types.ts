@@ -76,6 +76,8 @@ export interface RelayObserver {
   attempted(report: AttemptReport): void;
   /** Exactly once per exchange, before the last bytes of its answer go out. */
   settled(report: ExchangeReport): void;
+  /** Something threw that should not have; its exchange was ended with an `internal` failure. */
+  threw(error: unknown): void;
 }
 
 export interface ExchangeInput {

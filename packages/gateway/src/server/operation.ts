@@ -11,10 +11,11 @@ export function addOperationRoutes(router: Router, errors: Pick<Ingress, "writeE
   const route = (access: Route["access"], handle: Route["handle"]): Route => ({ access, errors, handle });
   const alive = route("public", (incoming) => gateway.text(incoming, 200, "ok\n"));
   const ready = route("public", (incoming) => {
-    const troubles = [...gateway.troubles(), ...service.troubles()];
-    const shown = gateway.isOperator(incoming) ? troubles : [];
-    const text = troubles.length === 0 ? "ready\n" : `not ready\n${shown.map((trouble) => `- ${trouble}\n`).join("")}`;
-    gateway.text(incoming, troubles.length === 0 ? 200 : 503, text);
+    // Trouble with the store keeps nobody from being answered, so that no balancer should send its requests elsewhere.
+    const refusing = gateway.troubles();
+    const shown = gateway.isOperator(incoming) ? [...refusing, ...service.troubles()] : [];
+    const text = `${refusing.length === 0 ? "ready" : "not ready"}\n${shown.map((trouble) => `- ${trouble}\n`).join("")}`;
+    gateway.text(incoming, refusing.length === 0 ? 200 : 503, text);
   });
   const health = route("public", (incoming) => {
     const troubles = [...gateway.troubles(), ...service.troubles()];

@@ -17,7 +17,7 @@ export interface Incoming {
 }
 
 export interface Route {
-  /** `public`: answers anyone. `key`: needs a key or open access. `operator`: a key, or a peer on this machine. */
+  /** `public`: answers anyone. `key`: needs a key or open access. `operator`: a key, or a peer on this machine unless access is never open. */
   readonly access: "public" | "key" | "operator";
   /** How errors look here. */
   readonly errors: Pick<Ingress, "writeError">;

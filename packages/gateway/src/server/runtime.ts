@@ -45,7 +45,7 @@ export interface Service {
   readonly codecs: ReadonlyMap<Protocol, Codec>;
   readonly version: string;
   current(): Runtime;
-  /** What is wrong with the service at the moment, in words; empty when it is ready. */
+  /** What is wrong with the service at the moment, in words. Requests are answered all the same. */
   troubles(): readonly string[];
   /** What an operator should know, though it keeps nobody from being served. */
   notes(): readonly string[];

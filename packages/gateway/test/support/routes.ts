@@ -26,7 +26,7 @@ export function allRoutes(
         ticker: new Ticker(systemClock, 1000),
         cooldowns: new Cooldowns(systemClock),
         codecs,
-        observer: { attempted: nothing, settled: nothing },
+        observer: { attempted: nothing, settled: nothing, threw: nothing },
       },
       current: () => runtime,
       troubles: () => [],

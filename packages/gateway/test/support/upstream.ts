@@ -74,6 +74,8 @@ class UpstreamServer implements Upstream {
     this.#script = options.script ?? { kind: "answer" };
     this.#models = options.models ?? ["upstream-model"];
     this.#server.keepAliveTimeout = options.keepAlive ?? 60_000;
+    // Node would close a second later than it says.
+    if (options.keepAlive !== undefined) this.#server.keepAliveTimeoutBuffer = 0;
     this.#server.on("connection", (socket: Socket) => {
       this.connections += 1;
       this.#sockets.set(socket, { number: this.connections, turns: 0 });

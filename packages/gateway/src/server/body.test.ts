@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { createServer, request as httpRequest } from "node:http";
+import type { IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { readBody } from "./body.ts";
+
+const limit = 1000;
+type Outcome = Parameters<Parameters<typeof readBody>[2]>[0];
+
+/** Sends pieces to a server that reads them by `readBody`, and gives what it was told, in order. */
+async function send(pieces: readonly string[], headers: Readonly<Record<string, string>> = {}): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const server = createServer((incoming: IncomingMessage, response) => {
+    readBody(incoming, limit, (outcome) => {
+      outcomes.push(outcome);
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const outgoing = httpRequest({ port, host: "127.0.0.1", method: "POST", headers });
+  outgoing.on("error", () => {});
+  const done = new Promise<void>((resolve) =>
+    outgoing.once("response", (response) => response.resume().once("end", resolve)),
+  );
+  for (const piece of pieces) {
+    outgoing.write(piece);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  if (headers["content-length"] === undefined) outgoing.end();
+  await done;
+  outgoing.destroy();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  return outcomes;
+}
+
+const textOf = (outcome: Outcome | undefined): string =>
+  outcome?.ok === true ? outcome.bytes.toString() : `refused: ${outcome?.failure.kind ?? "nothing"}`;
+
+/** Pieces, and what becomes of them. */
+const cases: readonly (readonly [name: string, pieces: readonly string[], expected: string])[] = [
+  ["nothing", [], ""],
+  ["one piece", ["abc"], "abc"],
+  ["several pieces", ["ab", "cd", "e"], "abcde"],
+  ["exactly the limit", ["a".repeat(600), "b".repeat(400)], "a".repeat(600) + "b".repeat(400)],
+  ["one byte too many", ["a".repeat(600), "b".repeat(401)], "refused: too-large"],
+  ["far too much, told once", ["a".repeat(2000), "b".repeat(2000), "c"], "refused: too-large"],
+];
+
+for (const [name, pieces, expected] of cases) {
+  test(`a body of ${name}`, async () => {
+    const outcomes = await send(pieces);
+    assert.deepEqual(outcomes.map(textOf), [expected]);
+  });
+}
+
+test("a length that is too large is refused before a byte has come", async () => {
+  const outcomes = await send([""], { "content-length": "1001" });
+  assert.deepEqual(outcomes.map(textOf), ["refused: too-large"]);
+  assert.match(outcomes[0]?.ok === false ? outcomes[0].failure.message : "", /larger than 1000 bytes/u);
+});
