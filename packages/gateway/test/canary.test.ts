@@ -70,18 +70,22 @@ const behaviours: readonly Behaviour[] = [
   { kind: "status", status: 400, body: { detail: [{ msg: `you sent ${secrets.endpointKey}` }] } },
 ];
 
+const endpoint = (name: string, url: string, variable: string): object => ({
+  name,
+  type: "openai-compatible",
+  url,
+  credentials: [{ apiKey: `\${${variable}}` }],
+  headers: { "x-extra": "${EXTRA_HEADER}" },
+});
+
+const chat = (model: string, stream: boolean): string =>
+  JSON.stringify({ model, stream, messages: [{ role: "user", content: "hi" }] });
+
 test("no secret comes out: not in answers, logs, figures, the store or the model list's trouble", async (context) => {
   const directory = mkdtempSync(join(tmpdir(), "patchbay-canary-"));
   context.after(() => rmSync(directory, { recursive: true, force: true }));
   await using upstream = await startUpstream({ models: echoing(401) });
   await using backup = await startUpstream({ models: { kind: "html" } });
-  const endpoint = (name: string, url: string, variable: string): object => ({
-    name,
-    type: "openai-compatible",
-    url,
-    credentials: [{ apiKey: `\${${variable}}` }],
-    headers: { "x-extra": "${EXTRA_HEADER}" },
-  });
   const document = {
     server: { limits: { body: 100_000 } },
     access: { open: "loopback" },
@@ -128,9 +132,6 @@ test("no secret comes out: not in answers, logs, figures, the store or the model
     seen.push(JSON.stringify([...response.headers]), await response.text());
     return response.status;
   };
-  const chat = (model: string, stream: boolean): string =>
-    JSON.stringify({ model, stream, messages: [{ role: "user", content: "hi" }] });
-
   const statuses = new Set<number>();
   for (const behaviour of behaviours) {
     for (const model of ["alone", "never", "two"]) {

@@ -8,7 +8,7 @@ import type { UsageBody } from "./support/behaviour.ts";
 
 const upstream = await startUpstream();
 const backup = await startUpstream();
-const target = { endpoint: "up", model: "actual" };
+const first = { endpoint: "up", model: "actual" };
 const house = await startHouse({
   document: documentFor(
     { up: upstream.url, backup: backup.url },
@@ -18,14 +18,14 @@ const house = await startHouse({
         {
           name: "priced",
           aliases: ["also"],
-          targets: [target],
+          targets: [first],
           price: { input: 2, output: 8, cacheRead: 0.5, cacheWrite: 2.5 },
         },
-        { name: "in-only", targets: [target], price: { input: 2 } },
-        { name: "free", targets: [target], price: { input: 0, output: 0 } },
-        { name: "plain", targets: [target] },
-        { name: "translated", relay: "never", targets: [target], price: { input: 2, output: 8, cacheRead: 0.5 } },
-        { name: "two", targets: [target, { endpoint: "backup", model: "spare" }] },
+        { name: "in-only", targets: [first], price: { input: 2 } },
+        { name: "free", targets: [first], price: { input: 0, output: 0 } },
+        { name: "plain", targets: [first] },
+        { name: "translated", relay: "never", targets: [first], price: { input: 2, output: 8, cacheRead: 0.5 } },
+        { name: "two", targets: [first, { endpoint: "backup", model: "spare" }] },
       ],
     },
   ),

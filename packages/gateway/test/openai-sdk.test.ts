@@ -40,7 +40,7 @@ function newClient(options: { readonly maxRetries?: number; readonly apiKey?: st
     maxRetries: 0,
     ...options,
     fetch: (url, init) => {
-      sent.push(String(url));
+      sent.push(url instanceof Request ? url.url : url.toString());
       return fetch(url, init);
     },
   });

@@ -57,9 +57,22 @@ export class Records implements RelayObserver {
       status: report.status,
       stream: input.body.stream,
       duration: report.duration,
-      bytesIn: input.body.bytes.length,
+      bytesIn: input.body.rope.length,
       bytesOut: report.bytesOut,
-      ...optional(report, cost),
+      keyId: input.caller.keyId,
+      endpoint,
+      actualModel: report.actualModel,
+      sight: report.sight,
+      failureKind: failure?.kind,
+      finishReason: report.finish?.raw,
+      inputTokens: usage?.inputTokens,
+      outputTokens: usage?.outputTokens,
+      cacheReadTokens: usage?.cacheReadTokens,
+      cacheWriteTokens: usage?.cacheWriteTokens,
+      reasoningTokens: usage?.reasoningTokens,
+      costMicroDollars: cost,
+      timeToFirstToken: report.timeToFirstToken,
+      clientAgent: input.caller.agent,
     };
     ledger.append(row);
     metrics.recordExchange({
@@ -99,8 +112,8 @@ export class Records implements RelayObserver {
       duration: refusal.duration,
       bytesIn: about.bytesIn ?? 0,
       bytesOut: refusal.bytesOut,
-      ...(caller.keyId === undefined ? {} : { keyId: caller.keyId }),
-      ...(caller.agent === undefined ? {} : { clientAgent: caller.agent }),
+      keyId: caller.keyId,
+      clientAgent: caller.agent,
     };
     if (refusal.known) this.#parts.ledger.append(row);
     this.#parts.metrics.recordExchange({
@@ -145,26 +158,4 @@ export class Records implements RelayObserver {
       clientAgent: row.clientAgent,
     });
   }
-}
-
-/** The fields that may be unknown; absent then. */
-function optional(report: ExchangeReport, cost: number | undefined): Partial<LedgerRow> {
-  const { usage } = report;
-  const fields: { [Field in keyof LedgerRow]?: LedgerRow[Field] | undefined } = {
-    keyId: report.input.caller.keyId,
-    endpoint: report.endpoint,
-    actualModel: report.actualModel,
-    sight: report.sight,
-    failureKind: report.failure?.kind,
-    finishReason: report.finish?.raw,
-    inputTokens: usage?.inputTokens,
-    outputTokens: usage?.outputTokens,
-    cacheReadTokens: usage?.cacheReadTokens,
-    cacheWriteTokens: usage?.cacheWriteTokens,
-    reasoningTokens: usage?.reasoningTokens,
-    costMicroDollars: cost,
-    timeToFirstToken: report.timeToFirstToken,
-    clientAgent: report.input.caller.agent,
-  };
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

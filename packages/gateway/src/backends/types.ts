@@ -27,6 +27,8 @@ export interface WireCall {
   /** One after the other they are the body. */
   readonly body: readonly Buffer[];
   readonly stream: boolean;
+  /** On a connection of its own, because a kept-alive one had gone stale. */
+  readonly fresh: boolean;
   readonly requestId: string;
   /** Index into the endpoint's credentials. */
   readonly credential: number;

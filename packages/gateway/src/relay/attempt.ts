@@ -241,12 +241,15 @@ export interface AttemptParts {
   readonly input: ExchangeInput;
   readonly context: RelayContext;
   readonly owner: AttemptOwner;
+  /** The try before this one was lost with a connection that had gone stale. */
+  readonly again: boolean;
 }
 
 /** An attempt at a backend that carries bytes. */
 export class WireAttempt extends Attempt implements WireReceiver {
   readonly #call: Extract<PreparedCall, { kind: "wire" }>;
   readonly #backend: Extract<Backend, { kind: "wire" }>;
+  readonly #fresh: boolean;
   /** How the answer comes; unknown until its head and its first bytes tell. */
   #shape: "error" | "stream" | "whole" | undefined;
   /** What the content type says of it. */
@@ -261,6 +264,7 @@ export class WireAttempt extends Attempt implements WireReceiver {
     super(parts, call.losses);
     this.#call = call;
     this.#backend = call.backend;
+    this.#fresh = parts.again;
   }
 
   start(): void {
@@ -269,6 +273,7 @@ export class WireAttempt extends Attempt implements WireReceiver {
         protocol: this.#call.codec.protocol,
         body: this.#call.body,
         stream: this.input.body.stream,
+        fresh: this.#fresh,
         requestId: this.input.id,
         credential: 0,
         headers: this.input.headers,

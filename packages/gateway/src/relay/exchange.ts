@@ -172,7 +172,14 @@ export class Exchange implements AttemptOwner, Ticking {
     }
     this.#tries++;
     this.#sight = prepared.value.sight;
-    const parts: AttemptParts = { planned, endpoint, input: this.#input, context: this.#context, owner: this };
+    const parts: AttemptParts = {
+      planned,
+      endpoint,
+      input: this.#input,
+      context: this.#context,
+      owner: this,
+      again: planned === this.#triedAgain,
+    };
     this.#attempt =
       prepared.value.kind === "wire" ? new WireAttempt(parts, prepared.value) : new EventAttempt(parts, prepared.value);
     this.#attempt.start();
@@ -265,17 +272,16 @@ export class Exchange implements AttemptOwner, Ticking {
     const before = this.#failedBefore;
     const { endpoint } = attempt.planned;
     if (why !== undefined) this.#failedBefore = { endpoint, failure: why };
-    const report: AttemptReport = {
+    this.#context.observer.attempted({
       input: this.#input,
       endpoint,
       model: attempt.planned.model,
       stream: this.#input.body.stream,
       duration: this.#context.clock.monotonic() - attempt.sentAt,
-      ...(why === undefined ? {} : { failure: why }),
-      ...(attempt.firstAt === undefined ? {} : { timeToFirstToken: attempt.firstAt - attempt.sentAt }),
-      ...(before === undefined || before.endpoint === endpoint ? {} : { after: before }),
-    };
-    this.#context.observer.attempted(report);
+      failure: why,
+      timeToFirstToken: attempt.firstAt === undefined ? undefined : attempt.firstAt - attempt.sentAt,
+      after: before?.endpoint === endpoint ? undefined : before,
+    });
   }
 
   #settle(status: number, lastBytes: number, why?: Failure): void {
@@ -284,21 +290,21 @@ export class Exchange implements AttemptOwner, Ticking {
     this.#context.ticker.unwatch(this);
     const attempt = this.#attempt;
     const seen = attempt?.seen;
-    const actualModel = seen?.model ?? attempt?.planned.model;
     this.#context.observer.settled({
       input: this.#input,
       status,
       attempts: this.#tries,
+      endpoint: attempt?.planned.endpoint,
+      targetModel: attempt?.planned.model,
+      actualModel: seen?.model ?? attempt?.planned.model,
+      sight: this.#sight,
+      failure: why,
+      finish: seen?.finish,
+      usage: seen?.usage,
       losses: attempt?.losses ?? [],
       duration: this.#context.clock.monotonic() - this.#input.startedAt,
+      timeToFirstToken: this.#firstAt === undefined ? undefined : this.#firstAt - this.#input.startedAt,
       bytesOut: this.#bytesOut + lastBytes,
-      ...(attempt === undefined ? {} : { endpoint: attempt.planned.endpoint, targetModel: attempt.planned.model }),
-      ...(actualModel === undefined ? {} : { actualModel }),
-      ...(this.#sight === undefined ? {} : { sight: this.#sight }),
-      ...(why === undefined ? {} : { failure: why }),
-      ...(seen?.finish === undefined ? {} : { finish: seen.finish }),
-      ...(seen?.usage === undefined ? {} : { usage: seen.usage }),
-      ...(this.#firstAt === undefined ? {} : { timeToFirstToken: this.#firstAt - this.#input.startedAt }),
     });
   }
 }

@@ -8,6 +8,7 @@ import type { Machine } from "../kernel/machine.ts";
 import { readField, scanObject } from "../wire/json-scan.ts";
 import type { ScannedObject } from "../wire/json-scan.ts";
 import { splice } from "../wire/json-splice.ts";
+import type { Rope } from "../wire/rope.ts";
 import { SseSplitter } from "../wire/sse.ts";
 import type { SseBlock } from "../wire/sse.ts";
 import { newObservation, Observer } from "./observer.ts";
@@ -238,9 +239,9 @@ export function writeWhole(client: Codec, events: readonly AnswerEvent[], contex
 }
 
 /** A request body as codecs may look at it, parsed only where they ask. */
-export function viewOf(bytes: Buffer, object: ScannedObject): RequestView {
+export function viewOf(rope: Rope, object: ScannedObject): RequestView {
   return {
-    field: (name) => readField(bytes, object, name),
+    field: (name) => readField(rope, object, name),
     roles: object.roles,
   };
 }

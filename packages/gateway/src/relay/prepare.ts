@@ -8,7 +8,8 @@ import type { CanonicalRequest } from "../kernel/request.ts";
 import type { Result } from "../kernel/result.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
 import { scanObject } from "../wire/json-scan.ts";
-import { splice, splicePieces } from "../wire/json-splice.ts";
+import { splicePieces } from "../wire/json-splice.ts";
+import { Rope } from "../wire/rope.ts";
 import { parseObject, viewOf } from "./interpreter.ts";
 import { chooseSight } from "./sight.ts";
 import type { Sight } from "./sight.ts";
@@ -56,9 +57,9 @@ export function prepare(
   const answer = () => answerContext(input, target.planned.model, context);
 
   if (backend.kind === "wire" && choice.codec !== undefined && choice.sight !== "translate") {
-    const through = choice.codec.egress.passThrough(viewOf(body.bytes, body.object), backend.dialect);
+    const through = choice.codec.egress.passThrough(viewOf(body.rope, body.object), backend.dialect);
     if (through !== undefined) {
-      const pieces = splicePieces(body.bytes, body.object, [...rename, ...through.edits]);
+      const pieces = splicePieces(body.rope, body.object, [...rename, ...through.edits]);
       const { codec, sight } = choice;
       return {
         ok: true,
@@ -67,7 +68,7 @@ export function prepare(
     }
   }
 
-  const parsed = parseObject(splice(body.bytes, body.object, rename));
+  const parsed = parseObject(Buffer.concat(splicePieces(body.rope, body.object, rename)));
   if (parsed === undefined) return refuse("bad-request", "The request body is not valid JSON.");
   const read = input.codec.ingress.readRequest(parsed);
   if (!read.ok) return read;
@@ -97,15 +98,15 @@ function refuse(kind: "unsupported" | "bad-request", message: string): Result<ne
 }
 
 /** The body with the virtual model's defaults where the client said nothing. */
-function withDefaults(body: RequestBody, defaults: JsonObject): Pick<RequestBody, "bytes" | "object"> {
+function withDefaults(body: RequestBody, defaults: JsonObject): Pick<RequestBody, "rope" | "object"> {
   const edits: Edit[] = [];
   for (const [field, value] of Object.entries(defaults)) {
     if (!body.object.fields.some(({ name }) => name === field)) edits.push({ kind: "set", field, value });
   }
   if (edits.length === 0) return body;
-  const bytes = splice(body.bytes, body.object, edits);
-  const scan = scanObject(bytes, Infinity);
-  return scan.ok ? { bytes, object: scan.object } : body;
+  const rope = new Rope(splicePieces(body.rope, body.object, edits));
+  const scan = rope.withBytes((bytes) => scanObject(bytes, Infinity));
+  return scan.ok ? { rope, object: scan.object } : body;
 }
 
 function answerContext(input: ExchangeInput, model: string, context: RelayContext): AnswerContext {
@@ -116,7 +117,7 @@ function answerContext(input: ExchangeInput, model: string, context: RelayContex
     model,
     ...(input.plan.model.echo === "requested" ? { echoModel: input.requestedModel } : {}),
     get request() {
-      return (parsed ??= parseObject(input.body.bytes) ?? {});
+      return (parsed ??= parseObject(input.body.rope.bytes) ?? {});
     },
   };
 }

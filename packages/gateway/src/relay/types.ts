@@ -8,6 +8,7 @@ import type { Usage } from "../kernel/usage.ts";
 import type { Cooldowns } from "../routing/cooldowns.ts";
 import type { Plan } from "../routing/types.ts";
 import type { ScannedObject } from "../wire/json-scan.ts";
+import type { Rope } from "../wire/rope.ts";
 import type { Sight } from "./sight.ts";
 import type { Ticker } from "./ticker.ts";
 
@@ -29,7 +30,7 @@ export interface ClientSink {
 
 /** A request body with its top level scanned. */
 export interface RequestBody {
-  readonly bytes: Buffer;
+  readonly rope: Rope;
   readonly object: ScannedObject;
   readonly stream: boolean;
 }
@@ -99,10 +100,10 @@ export interface ExchangeInput {
 
 /** Who asks, as records name them. */
 export interface Caller {
-  readonly keyId?: string;
-  readonly keyName?: string;
+  readonly keyId?: string | undefined;
+  readonly keyName?: string | undefined;
   /** The User-Agent header. */
-  readonly agent?: string;
+  readonly agent?: string | undefined;
 }
 
 export interface AttemptReport {
@@ -111,13 +112,13 @@ export interface AttemptReport {
   readonly model: string;
   readonly stream: boolean;
   /** Absent when it succeeded. */
-  readonly failure?: Failure;
+  readonly failure?: Failure | undefined;
   /** Milliseconds. */
   readonly duration: number;
   /** Milliseconds from sending to the first meaningful event. */
-  readonly timeToFirstToken?: number;
+  readonly timeToFirstToken?: number | undefined;
   /** The failed attempt before this one, when that was at another endpoint. */
-  readonly after?: { readonly endpoint: string; readonly failure: Failure };
+  readonly after?: { readonly endpoint: string; readonly failure: Failure } | undefined;
 }
 
 export interface ExchangeReport {
@@ -125,19 +126,19 @@ export interface ExchangeReport {
   /** The outcome as an HTTP status: what the client was told or, in mid-stream, would have been; 499 when it left. */
   readonly status: number;
   readonly attempts: number;
-  readonly endpoint?: string;
+  readonly endpoint?: string | undefined;
   /** The upstream's own word for the model, or what it was asked for. */
-  readonly actualModel?: string;
+  readonly actualModel?: string | undefined;
   /** The model that the last attempt asked for. */
-  readonly targetModel?: string;
-  readonly sight?: Sight;
-  readonly failure?: Failure;
-  readonly finish?: FinishReason;
-  readonly usage?: Usage;
+  readonly targetModel?: string | undefined;
+  readonly sight?: Sight | undefined;
+  readonly failure?: Failure | undefined;
+  readonly finish?: FinishReason | undefined;
+  readonly usage?: Usage | undefined;
   readonly losses: readonly Loss[];
   /** Milliseconds. */
   readonly duration: number;
   /** Milliseconds from the request's coming. */
-  readonly timeToFirstToken?: number;
+  readonly timeToFirstToken?: number | undefined;
   readonly bytesOut: number;
 }

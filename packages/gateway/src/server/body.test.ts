@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createServer, request as httpRequest } from "node:http";
 import type { IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { close, listen } from "../../test/support/port.ts";
 import { readBody } from "./body.ts";
 
 const limit = 1000;
@@ -17,8 +17,7 @@ async function send(pieces: readonly string[], headers: Readonly<Record<string, 
       response.end();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   const outgoing = httpRequest({ port, host: "127.0.0.1", method: "POST", headers });
   outgoing.on("error", () => {});
   const done = new Promise<void>((resolve) =>
@@ -32,12 +31,12 @@ async function send(pieces: readonly string[], headers: Readonly<Record<string, 
   await done;
   outgoing.destroy();
   server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await close(server);
   return outcomes;
 }
 
 const textOf = (outcome: Outcome | undefined): string =>
-  outcome?.ok === true ? outcome.bytes.toString() : `refused: ${outcome?.failure.kind ?? "nothing"}`;
+  outcome?.ok === true ? outcome.rope.bytes.toString() : `refused: ${outcome?.failure.kind ?? "nothing"}`;
 
 /** Pieces, and what becomes of them. */
 const cases: readonly (readonly [name: string, pieces: readonly string[], expected: string])[] = [

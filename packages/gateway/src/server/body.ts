@@ -1,8 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
+import { Rope } from "../wire/rope.ts";
 
-type Outcome = { readonly ok: true; readonly bytes: Buffer } | { readonly ok: false; readonly failure: Failure };
+type Outcome = { readonly ok: true; readonly rope: Rope } | { readonly ok: false; readonly failure: Failure };
 
 /**
  * Reads a request body, counting as it comes: what is too large is refused as soon as that is known, not after.
@@ -26,10 +27,7 @@ export function readBody(request: IncomingMessage, limit: number, done: (outcome
     }
     chunks.push(chunk);
   };
-  const end = () => {
-    const [only] = chunks;
-    done({ ok: true, bytes: chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size) });
-  };
+  const end = () => done({ ok: true, rope: new Rope(chunks) });
   request.on("data", data);
   request.on("end", end);
   request.on("error", ignore);

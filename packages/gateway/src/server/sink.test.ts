@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
-import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { close, listen } from "../../test/support/port.ts";
 import { ResponseSink } from "./sink.ts";
 
 interface Heard {
@@ -22,8 +22,7 @@ async function open() {
     sink.onDrained = () => (heard.drained += 1);
     resolve({ sink, response });
   });
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   const client = connect({ port, host: "127.0.0.1" });
   client.on("error", () => {});
   client.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
@@ -34,7 +33,7 @@ async function open() {
     [Symbol.asyncDispose]: async () => {
       client.destroy();
       server.closeAllConnections();
-      await new Promise((done) => server.close(done));
+      await close(server);
     },
   };
 }

@@ -26,7 +26,9 @@ export class ResponseSink implements ClientSink {
 
   open(status: number, headers: readonly [string, string][]): void {
     if (this.#response.headersSent || this.#response.destroyed) return;
-    this.#response.writeHead(status, [...this.#common, ...headers.flat()]);
+    const flat = [...this.#common];
+    for (const [name, value] of headers) flat.push(name, value);
+    this.#response.writeHead(status, flat);
   }
 
   write(bytes: Buffer): boolean {

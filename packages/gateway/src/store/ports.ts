@@ -34,33 +34,33 @@ export interface LedgerRow {
   readonly id: string;
   /** Milliseconds since 1970, when the request came. */
   readonly at: number;
-  readonly keyId?: string;
+  readonly keyId?: string | undefined;
   readonly surface: string;
   readonly requestedModel: string;
-  readonly virtualModel?: string;
-  readonly endpoint?: string;
+  readonly virtualModel?: string | undefined;
+  readonly endpoint?: string | undefined;
   /** What the upstream said it was; else what it was asked for. */
-  readonly actualModel?: string;
+  readonly actualModel?: string | undefined;
   readonly attempts: number;
   /** HTTP status that the client saw; 499 when it left. */
   readonly status: number;
   readonly stream: boolean;
-  readonly sight?: string;
-  readonly failureKind?: string;
-  readonly finishReason?: string;
-  readonly inputTokens?: number;
-  readonly outputTokens?: number;
-  readonly cacheReadTokens?: number;
-  readonly cacheWriteTokens?: number;
-  readonly reasoningTokens?: number;
-  readonly costMicroDollars?: number;
+  readonly sight?: string | undefined;
+  readonly failureKind?: string | undefined;
+  readonly finishReason?: string | undefined;
+  readonly inputTokens?: number | undefined;
+  readonly outputTokens?: number | undefined;
+  readonly cacheReadTokens?: number | undefined;
+  readonly cacheWriteTokens?: number | undefined;
+  readonly reasoningTokens?: number | undefined;
+  readonly costMicroDollars?: number | undefined;
   /** Milliseconds. */
-  readonly timeToFirstToken?: number;
+  readonly timeToFirstToken?: number | undefined;
   /** Milliseconds. */
   readonly duration: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  readonly clientAgent?: string;
+  readonly clientAgent?: string | undefined;
 }
 
 export interface Ledger {

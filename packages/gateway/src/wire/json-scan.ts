@@ -1,8 +1,12 @@
+import type { Rope } from "./rope.ts";
+
 /** A member of a JSON object's top level, as byte offsets into the bytes that were scanned. */
 export interface ScannedField {
   readonly name: string;
   /** Offset of the key's opening quote. */
   readonly keyStart: number;
+  /** Offset behind the key's closing quote. */
+  readonly keyEnd: number;
   readonly valueStart: number;
   /** Offset behind the value's last byte. */
   readonly valueEnd: number;
@@ -121,16 +125,16 @@ class Scanner {
     if (bytes[at] === closeBrace) return at;
     for (;;) {
       const keyStart = at;
-      at = this.#string(at);
-      const name = this.#name(keyStart, at);
+      const keyEnd = this.#string(at);
+      const name = this.#name(keyStart, keyEnd);
       const folded = foldName(name);
       if (seen.has(folded)) {
         throw new ScanError(`the field ${JSON.stringify(name.slice(0, quotedName))} is given twice`, keyStart);
       }
       seen.add(folded);
-      const valueStart = this.#skipSpace(this.#expect(this.#skipSpace(at), colon, "':'"));
+      const valueStart = this.#skipSpace(this.#expect(this.#skipSpace(keyEnd), colon, "':'"));
       const valueEnd = this.#value(valueStart);
-      this.#fields.push({ name, keyStart, valueStart, valueEnd });
+      this.#fields.push({ name, keyStart, keyEnd, valueStart, valueEnd });
       at = this.#skipSpace(valueEnd);
       if (bytes[at] === closeBrace) return at;
       at = this.#skipSpace(this.#expect(at, comma, "',' or '}'"));
@@ -264,11 +268,11 @@ class Scanner {
 }
 
 /** The value of a scanned field, parsed. `undefined` when there is no such field or its text is not JSON after all. */
-export function readField(bytes: Buffer, object: ScannedObject, name: string): unknown {
+export function readField(rope: Rope, object: ScannedObject, name: string): unknown {
   const field = object.fields.find((candidate) => candidate.name === name);
   if (field === undefined) return undefined;
   try {
-    return JSON.parse(bytes.toString("utf8", field.valueStart, field.valueEnd));
+    return JSON.parse(rope.text(field.valueStart, field.valueEnd));
   } catch {
     return undefined;
   }

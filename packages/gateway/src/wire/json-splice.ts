@@ -1,6 +1,7 @@
 import type { Json } from "../kernel/json.ts";
 import type { Edit } from "../kernel/edit.ts";
 import { foldName, type ScannedField, type ScannedObject } from "./json-scan.ts";
+import { Rope } from "./rope.ts";
 
 interface Cut {
   readonly start: number;
@@ -20,12 +21,11 @@ function cut(start: number, end: number, text: string): Cut {
  * At most one edit per field.
  */
 export function splice(bytes: Buffer, object: ScannedObject, edits: readonly Edit[]): Buffer {
-  return edits.length === 0 ? bytes : Buffer.concat(splicePieces(bytes, object, edits));
+  return edits.length === 0 ? bytes : Buffer.concat(splicePieces(new Rope([bytes]), object, edits));
 }
 
-/** The same as pieces that share the memory of `bytes`, for whoever can send them without putting them together. */
-export function splicePieces(bytes: Buffer, object: ScannedObject, edits: readonly Edit[]): readonly Buffer[] {
-  if (edits.length === 0) return [bytes];
+/** The same as pieces that share the rope's memory, for whoever can send them without putting them together. */
+export function splicePieces(rope: Rope, object: ScannedObject, edits: readonly Edit[]): readonly Buffer[] {
   const members = new Map(object.fields.map((field) => [foldName(field.name), field]));
   const taken = namesAfter(members, edits);
   const cuts: Cut[] = [];
@@ -40,7 +40,7 @@ export function splicePieces(bytes: Buffer, object: ScannedObject, edits: readon
     } else if (edit.kind === "rename") {
       const name = foldName(edit.to);
       if (taken.has(name)) removed.add(field);
-      else cuts.push(cut(field.keyStart, keyEnd(bytes, field), JSON.stringify(edit.to)));
+      else cuts.push(cut(field.keyStart, field.keyEnd, JSON.stringify(edit.to)));
       taken.add(name);
     } else if (field.name === edit.field) {
       cuts.push(cut(field.valueStart, field.valueEnd, JSON.stringify(edit.value)));
@@ -57,11 +57,11 @@ export function splicePieces(bytes: Buffer, object: ScannedObject, edits: readon
   const pieces: Buffer[] = [];
   let at = 0;
   for (const { start, end, text } of cuts) {
-    pieces.push(bytes.subarray(at, start));
+    pieces.push(...rope.pieces(at, start));
     if (text !== "") pieces.push(Buffer.from(text));
     at = end;
   }
-  pieces.push(bytes.subarray(at));
+  pieces.push(...rope.pieces(at, rope.length));
   return pieces;
 }
 
@@ -95,9 +95,4 @@ function removals(fields: readonly ScannedField[], removed: ReadonlySet<ScannedF
     cuts.push(cut(fields[lastKept]?.valueEnd ?? first.keyStart, last.valueEnd, ""));
   }
   return cuts;
-}
-
-/** Behind the key's closing quote: the last quote before the value (between them stand only a colon and space). */
-function keyEnd(bytes: Buffer, field: ScannedField): number {
-  return bytes.lastIndexOf(34, field.valueStart - 1) + 1;
 }

@@ -9,13 +9,14 @@ import { Cooldowns } from "../../src/routing/cooldowns.ts";
 import { Gateway } from "../../src/server/gateway.ts";
 import type { KeyStore } from "../../src/store/ports.ts";
 
+function nothing(): void {}
+
 /** Every route of a gateway, from its own router; `{name}` stands for the rest of a path. It does not listen. */
 export function allRoutes(
   config: Config,
   keys: KeyStore,
 ): readonly { readonly method: string; readonly path: string }[] {
   const { runtime } = assemble(config, { clock: systemClock, keys, directory: new ModelDirectory() });
-  const nothing = (): void => {};
   const gateway = new Gateway(
     {
       clock: systemClock,

@@ -46,6 +46,7 @@ export class HttpBackend implements WireBackend {
   readonly serves: readonly Protocol[];
   readonly dialect: Dialect;
   readonly #endpoint: HttpEndpoint;
+  readonly #origin: string;
   readonly #pool: Pool;
   readonly #path: string;
   /** Per credential, the headers that are the same on every request, as a flat list. */
@@ -55,13 +56,8 @@ export class HttpBackend implements WireBackend {
     const url = new URL(endpoint.baseUrl);
     this.#endpoint = endpoint;
     this.#path = url.pathname.replace(/\/$/, "");
-    this.#pool = new Pool(url.origin, {
-      connect: guardedConnector(endpoint.connectTimeout),
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      pipelining: 1,
-      allowH2: false,
-    });
+    this.#origin = url.origin;
+    this.#pool = this.#newPool();
     this.serves = Object.keys(endpoint.vendor.paths) as Protocol[];
     this.dialect = endpoint.vendor.dialect;
     this.#headers = endpoint.credentials.map((credential) => fixedHeaders(endpoint, credential.apiKey));
@@ -87,7 +83,10 @@ export class HttpBackend implements WireBackend {
     headers.push("content-length", String(size));
     // undici takes iterables of pieces (its documentation says so), though its types do not.
     const body = size > largestCopy ? (call.body as unknown as Readable) : Buffer.concat(call.body, size);
-    this.#pool.dispatch({ path: this.#path + path, method: "POST", headers, body }, httpCall);
+    const pool = call.fresh ? this.#newPool() : this.#pool;
+    pool.dispatch({ path: this.#path + path, method: "POST", headers, body }, httpCall);
+    // It takes nothing more, and is gone when this call is over.
+    if (call.fresh) void pool.close();
     return httpCall;
   }
 
@@ -139,6 +138,16 @@ export class HttpBackend implements WireBackend {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pool.destroy();
+  }
+
+  #newPool(): Pool {
+    return new Pool(this.#origin, {
+      connect: guardedConnector(this.#endpoint.connectTimeout),
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      pipelining: 1,
+      allowH2: false,
+    });
   }
 }
 

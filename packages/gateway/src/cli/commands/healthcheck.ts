@@ -23,7 +23,7 @@ export async function healthcheck(context: Context, flags: HealthFlags): Promise
     return exitCodes.ok;
   }
   if (answer.state === "silent") {
-    output.fail(`Nobody answers at ${url} within ${patience} ms. Is it running? \`patchbay start\` starts it.`);
+    output.fail(`Nobody answers at ${url}. Is it running? \`patchbay start\` starts it.`);
   } else {
     const lines = answer.text.split("\n").slice(1).filter((line) => line !== "");
     const why = lines.length === 0 ? "" : `: ${lines.map((line) => line.replace(/^- /, "")).join("; ")}`;

@@ -7,6 +7,7 @@ import type { Result } from "../../kernel/result.ts";
 import type { RequestBody } from "../../relay/types.ts";
 import { plan } from "../../routing/plan.ts";
 import { foldName, readField, scanObject } from "../../wire/json-scan.ts";
+import type { Rope } from "../../wire/rope.ts";
 import type { Gateway } from "../gateway.ts";
 import { readBody } from "../body.ts";
 import type { Incoming, Route } from "../router.ts";
@@ -30,19 +31,19 @@ export function generateRoute(codec: Codec, gateway: Gateway): Route {
       if (refused !== undefined) return gateway.refuse(incoming, codec.ingress, refused, { protocol: codec.protocol });
       readBody(incoming.request, gateway.service.current().config.server.limits.body, (outcome) => {
         if (!outcome.ok) return gateway.refuse(incoming, codec.ingress, outcome.failure, { protocol: codec.protocol });
-        answer(incoming, outcome.bytes, { codec, gateway });
+        answer(incoming, outcome.rope, { codec, gateway });
       });
     },
   };
 }
 
-function answer(incoming: Incoming, bytes: Buffer, { codec, gateway }: { codec: Codec; gateway: Gateway }): void {
+function answer(incoming: Incoming, rope: Rope, { codec, gateway }: { codec: Codec; gateway: Gateway }): void {
   const runtime = gateway.service.current();
-  const read = readRequest(bytes, runtime.config.server.limits.depth);
+  const read = readRequest(rope, runtime.config.server.limits.depth);
   const { protocol } = codec;
-  if (!read.ok) return gateway.refuse(incoming, codec.ingress, read.failure, { protocol, bytesIn: bytes.length });
+  if (!read.ok) return gateway.refuse(incoming, codec.ingress, read.failure, { protocol, bytesIn: rope.length });
   const { model, body } = read.value;
-  const about = { protocol, model, stream: body.stream, bytesIn: bytes.length };
+  const about = { protocol, model, stream: body.stream, bytesIn: rope.length };
   const { identity } = incoming;
   if (identity === undefined || !mayUse(identity, model)) {
     const why = failure("forbidden", `This key may not use the model '${model}'.`, { param: "model" });
@@ -64,24 +65,24 @@ function answer(incoming: Incoming, bytes: Buffer, { codec, gateway }: { codec: 
 
 /** What routing must know of a body, from a scan of its top level. */
 export function readRequest(
-  bytes: Buffer,
+  rope: Rope,
   depth: number,
 ): Result<{ readonly model: string; readonly body: RequestBody }> {
-  if (!isUtf8(bytes)) return bad("The request body is not valid UTF-8.");
-  const scan = scanObject(bytes, depth);
+  const scan = rope.withBytes((bytes) => (isUtf8(bytes) ? scanObject(bytes, depth) : undefined));
+  if (scan === undefined) return bad("The request body is not valid UTF-8.");
   if (!scan.ok) return bad(`The request body is not acceptable JSON: ${scan.message} (at byte ${scan.offset}).`);
   const { object } = scan;
   // A server that ignores case would act on `Model`, which we had not looked at.
   const odd = object.fields.find(({ name }) => !decisive.has(name) && decisive.has(foldName(name)));
   if (odd !== undefined) return bad(`The field '${odd.name}' must be written '${foldName(odd.name)}'.`, odd.name);
-  const model = readField(bytes, object, "model");
+  const model = readField(rope, object, "model");
   if (model === undefined) return bad("The field 'model' is missing.", "model");
   if (typeof model !== "string" || model.trim() === "")
     return bad("The field 'model' must be a non-empty string.", "model");
   if (model.length > longestModel) return bad(`The field 'model' is longer than ${longestModel} characters.`, "model");
-  const stream = readField(bytes, object, "stream") ?? false;
+  const stream = readField(rope, object, "stream") ?? false;
   if (typeof stream !== "boolean") return bad("The field 'stream' must be true or false.", "stream");
-  return { ok: true, value: { model, body: { bytes, object, stream } } };
+  return { ok: true, value: { model, body: { rope, object, stream } } };
 }
 
 function bad(message: string, param?: string): Result<never> {

@@ -1,0 +1,56 @@
+/** Bodies up to this size, in bytes, are looked at in memory that is used again and again. */
+const scratchSize = 1_048_576;
+
+let scratch: Buffer | undefined;
+
+/**
+ * Bytes in the chunks they came in. They are put together only where somebody must have them in one: for a body of
+ * hundreds of kilobytes that is passed on, allocating and filling another such block costs more than all the rest.
+ */
+export class Rope {
+  readonly length: number;
+  #chunks: readonly Buffer[];
+
+  constructor(chunks: readonly Buffer[]) {
+    this.#chunks = chunks;
+    this.length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  }
+
+  /** All bytes in one, put together at the first call. */
+  get bytes(): Buffer {
+    const [only] = this.#chunks;
+    if (this.#chunks.length === 1 && only !== undefined) return only;
+    const joined = Buffer.concat(this.#chunks, this.length);
+    this.#chunks = [joined];
+    return joined;
+  }
+
+  /** Shows all bytes in one to `look`, which must not keep them: they may stand in memory that is used again. */
+  withBytes<Value>(look: (bytes: Buffer) => Value): Value {
+    if (this.#chunks.length <= 1 || this.length > scratchSize) return look(this.bytes);
+    scratch ??= Buffer.allocUnsafeSlow(scratchSize);
+    let at = 0;
+    for (const chunk of this.#chunks) at += chunk.copy(scratch, at);
+    return look(scratch.subarray(0, at));
+  }
+
+  /** The bytes from `start` up to `end`, in pieces that share this rope's memory. */
+  pieces(start: number, end: number): readonly Buffer[] {
+    const found: Buffer[] = [];
+    let offset = 0;
+    for (const chunk of this.#chunks) {
+      const from = Math.max(start - offset, 0);
+      const to = Math.min(end - offset, chunk.length);
+      if (from < to) found.push(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to));
+      offset += chunk.length;
+    }
+    return found;
+  }
+
+  /** The bytes from `start` up to `end` as text. */
+  text(start: number, end: number): string {
+    const pieces = this.pieces(start, end);
+    const [only] = pieces;
+    return pieces.length === 1 && only !== undefined ? only.toString("utf8") : Buffer.concat(pieces).toString("utf8");
+  }
+}
