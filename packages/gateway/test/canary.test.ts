@@ -20,6 +20,9 @@ const secrets = {
   sentKey: "canary+junk/key=5b6e",
 };
 
+/** What a user says, which is nobody's business: some seeds log it. */
+const prompt = "canary of the prompt 6a5f";
+
 /** A text as it is, and as it may appear in other places. */
 function formsOf(secret: string): readonly string[] {
   const bytes = Buffer.from(secret);
@@ -79,7 +82,7 @@ const endpoint = (name: string, url: string, variable: string): object => ({
 });
 
 const chat = (model: string, stream: boolean): string =>
-  JSON.stringify({ model, stream, messages: [{ role: "user", content: "hi" }] });
+  JSON.stringify({ model, stream, messages: [{ role: "user", content: prompt }] });
 
 test("no secret comes out: not in answers, logs, figures, the store or the model list's trouble", async (context) => {
   const directory = mkdtempSync(join(tmpdir(), "patchbay-canary-"));
@@ -184,6 +187,9 @@ test("no secret comes out: not in answers, logs, figures, the store or the model
     stderr: program.output.stderr,
     store: [...running, ...stored()].join("\n"),
   };
+  for (const [place, text] of Object.entries(places)) {
+    assert.equal(text.includes(prompt), false, `the prompt is in the ${place}`);
+  }
   assert.match(places.stderr, /"level":"debug"/u);
   assert.match(places.stderr, /"message":"exchange"/u);
   for (const secret of [...Object.values(secrets), ...keys, ...keys.map((key) => key.slice(13, 56))]) {

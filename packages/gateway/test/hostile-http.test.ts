@@ -315,3 +315,22 @@ test("HTTP/1.0 is answered, and its connection closed", async () => {
   assert.equal(answer.status, 200);
   assert.equal(answer.closed, "end");
 });
+
+test("a refused connection is closed for good, even when its client keeps its own side open", async () => {
+  for (const bytes of [
+    "nonsense\r\n\r\n",
+    get("//x"),
+    `GET / HTTP/1.1\r\n${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+  ]) {
+    const socket = connect({ port: house.port, host: "127.0.0.1", allowHalfOpen: true });
+    socket.on("error", () => {});
+    socket.resume();
+    socket.write(bytes);
+    await new Promise((resolve) => socket.once("end", resolve));
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    const reset = new Promise((resolve) => socket.once("close", resolve));
+    const more = setInterval(() => socket.write("x"), 20);
+    await reset;
+    clearInterval(more);
+  }
+});

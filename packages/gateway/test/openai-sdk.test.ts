@@ -294,7 +294,7 @@ test("n = 2, logprobs and a JSON schema come through", async () => {
   }
 });
 
-test("a stream that the client breaks off is broken off upstream within 250 ms", async () => {
+test("the seed lets its model run on when the page leaves, we break the stream off upstream within 250 ms", async () => {
   for (const model of ["m", "translated"]) {
     using _script = upstreamDoes({ kind: "endless-stream", pause: 5 });
     const before = upstream.count;

@@ -14,7 +14,10 @@ import { formatKey } from "./key-format.ts";
 import { createKey } from "./keys.ts";
 
 const now = 1_700_000_000_000;
-const clock = { now: () => now, monotonic: () => 0 };
+/** Steps by more than the store is trusted for, unless it is stopped. */
+let elapsed = 0;
+let step = 11;
+const clock = { now: () => now, monotonic: () => (elapsed += step) };
 const pepper = Buffer.alloc(32, 1);
 const remote = { loopback: false };
 const local = { loopback: true };
@@ -303,6 +306,22 @@ test("keys are read again when they changed, and only then", () => {
   const later = keys.add();
   assert.equal(outcome(subject, { xApiKey: later }), "key");
   assert.equal(keys.snapshots, 2);
+});
+
+test("within 10 ms the store is asked once", () => {
+  const keys = new CountingKeys();
+  const key = keys.add();
+  const subject = authenticator(keys);
+  assert.equal(outcome(subject, { xApiKey: key }), "key");
+  step = 0;
+  try {
+    const later = keys.add();
+    assert.equal(outcome(subject, { xApiKey: later }), "unauthorized");
+    elapsed += 10;
+    assert.equal(outcome(subject, { xApiKey: later }), "key");
+  } finally {
+    step = 11;
+  }
 });
 
 test("a store that fails locks nobody out whom it knew, and is counted", () => {

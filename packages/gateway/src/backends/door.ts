@@ -50,7 +50,8 @@ function embeddedIpv4(address: string): string | undefined {
   if (groups === undefined) return undefined;
   const [first, second] = groups;
   const zeros = (from: number, to: number) => groups.slice(from, to).every((group) => group === 0);
-  if (zeros(0, 5) && (groups[5] === 0xffff || (groups[5] === 0 && groups[6] !== 0))) return dotted(groups[6], groups[7]);
+  if (zeros(0, 5) && (groups[5] === 0xffff || (groups[5] === 0 && groups[6] !== 0)))
+    return dotted(groups[6], groups[7]);
   if (first === 0x2002) return dotted(second, groups[2]);
   if (first === 0x64 && second === 0xff9b) return dotted(groups[6], groups[7]);
   return undefined;

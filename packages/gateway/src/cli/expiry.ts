@@ -12,7 +12,9 @@ export function parseExpiry(text: string, now: number): number | undefined {
   if (/^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/.test(given)) {
     const date = new Date(given);
     // A 31st of February is read as a day of March.
-    const valid = !Number.isNaN(date.getTime()) && new Date(`${given.slice(0, 10)}T00:00:00Z`).toISOString().startsWith(given.slice(0, 10));
+    const valid =
+      !Number.isNaN(date.getTime()) &&
+      new Date(`${given.slice(0, 10)}T00:00:00Z`).toISOString().startsWith(given.slice(0, 10));
     return valid ? date.getTime() : undefined;
   }
   const duration = /[a-z]$/i.test(given) ? parseDuration(given) : undefined;

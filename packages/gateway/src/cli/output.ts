@@ -2,7 +2,9 @@ import type { Environment } from "../config/environment.ts";
 
 export type Paint = "good" | "bad" | "caution" | "faint" | "strong";
 
-const codes = { good: 32, bad: 31, caution: 33, faint: 2, strong: 1 } as const satisfies { readonly [Name in Paint]: number };
+const codes = { good: 32, bad: 31, caution: 33, faint: 2, strong: 1 } as const satisfies {
+  readonly [Name in Paint]: number;
+};
 
 /** Where a command writes: results to stdout, what is wrong to stderr. */
 export interface Output {

@@ -23,5 +23,4 @@ export function table(rows: readonly (readonly string[])[]): readonly string[] {
 export const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
 /** A moment as people and programs read it: ISO 8601 in UTC, to the second. */
-export const moment = (milliseconds: number): string =>
-  new Date(milliseconds).toISOString().replace(/\.\d{3}Z$/, "Z");
+export const moment = (milliseconds: number): string => new Date(milliseconds).toISOString().replace(/\.\d{3}Z$/, "Z");

@@ -1,9 +1,6 @@
 /** The types that the committed JSON Schema names. The gateway itself takes them from its registered backends. */
 export const endpointTypes = [
   "openai",
-  "openai-compatible",
-  "openwebui",
-  "vllm",
   "together",
   "deepinfra",
   "cerebras",
@@ -16,8 +13,12 @@ export const endpointTypes = [
   "fireworks",
   "moonshot",
   "nvidia",
+  "openai-compatible",
+  "openwebui",
+  "ollama",
   "lmstudio",
-  "llamacpp",
+  "vllm",
   "sglang",
+  "llamacpp",
   "simulator",
 ] as const;

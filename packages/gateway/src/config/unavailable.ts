@@ -17,7 +17,6 @@ export const laterStrategies = ["rotate", "weighted", "duplicate", "fastest", "c
 export const laterEndpointTypes = [
   "anthropic",
   "gemini",
-  "ollama",
   "runpod",
   "codex",
   "qwen-oauth",

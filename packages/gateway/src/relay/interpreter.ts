@@ -25,6 +25,8 @@ export interface Interpreter {
 }
 
 const nothing = Buffer.alloc(0);
+const carriageReturn = 13;
+const lineFeed = Buffer.from("\n");
 
 /** `relay`: bytes pass unread. */
 export class UnreadStream implements Interpreter {
@@ -76,7 +78,7 @@ export class TappedStream implements Interpreter {
   }
 
   end(): Buffer {
-    const out = this.#pass(this.#splitter.end());
+    const out = this.#pass(leftOver(this.#splitter, this.seen));
     if (this.seen.failure !== undefined) return out;
     const rest = this.#tap.end();
     return rest === "" ? out : Buffer.concat([out, Buffer.from(rest)]);
@@ -95,7 +97,10 @@ export class TappedStream implements Interpreter {
         continue;
       }
       const verdict = this.#tap.event(block.message);
-      if (this.seen.failure === undefined && verdict === "pass") out.push(this.#renamed(block.raw, block.message));
+      if (this.seen.failure !== undefined || verdict === "drop") continue;
+      out.push(this.#renamed(block.raw, block.message));
+      // Nothing is waited for behind the end, and the other half of its line end may be just what comes next.
+      if (this.seen.done && block.raw.at(-1) === carriageReturn && block.raw.includes("\r\n")) out.push(lineFeed);
     }
     return out.length === 1 ? (out[0] ?? nothing) : out.length === 0 ? nothing : Buffer.concat(out);
   }
@@ -132,7 +137,7 @@ export class TranslatedStream implements Interpreter {
   }
 
   end(): Buffer {
-    let text = this.#decode(this.#splitter.end());
+    let text = this.#decode(leftOver(this.#splitter, this.seen));
     if (this.seen.failure === undefined) text += this.#encoder.push(this.#decoder.end());
     return Buffer.from(text + this.#encoder.end());
   }
@@ -149,6 +154,14 @@ export class TranslatedStream implements Interpreter {
     }
     return text;
   }
+}
+
+/** The event that the stream's end left without its blank line. Half an event behind the terminal one is nothing. */
+function leftOver(splitter: SseSplitter, seen: Observation): readonly SseBlock[] {
+  return splitter.end().filter(({ message }) => {
+    if (message === undefined || message.data === "") return false;
+    return !seen.finished || parseJson(message.data) !== undefined;
+  });
 }
 
 /** Canonical events as a client's stream. */

@@ -18,7 +18,10 @@ export class Observer {
         if (event.model !== undefined) seen.model = event.model;
         break;
       case "part-start":
-        this.#begun.add(event.candidate);
+        if (!this.#begun.has(event.candidate)) {
+          this.#begun.add(event.candidate);
+          seen.finished = false;
+        }
         if (event.head.type === "tool-call") seen.started = true;
         break;
       case "part-delta":

@@ -33,6 +33,9 @@ const readOnLimit = 1_048_576;
 /** Longest that an idle client connection is kept; milliseconds. Longer than the usual 60 s of proxies before us. */
 const keepAliveTime = 65_000;
 
+/** How often connections that have become idle are closed while draining; milliseconds. */
+const sweepInterval = 50;
+
 /** Largest request head, in bytes. */
 const headLimit = 32_768;
 
@@ -123,7 +126,10 @@ export class Gateway {
         exchange.abandon(failure("draining", "The gateway is shutting down."));
       this.#server.closeAllConnections();
     }, grace);
+    // Closing ends the connections that are idle now. Those whose answer ends later would live on for `keepAliveTime`.
+    const sweep = setInterval(() => this.#server.closeIdleConnections(), sweepInterval);
     await closed;
+    clearInterval(sweep);
     clearTimeout(patience);
   }
 

@@ -17,8 +17,8 @@ const modelListLimit = 8_388_608;
 /** How long a model list may take, in milliseconds. */
 const modelListTime = 10_000;
 
-/** Bodies up to this size, in bytes, are put together and sent in one write; for larger ones the copy costs more. */
-const largestCopy = 32_768;
+/** Pieces smaller than this, in bytes, are put together with what follows: a write costs more than the copy. */
+const smallestWrite = 16_384;
 
 /** What identifies this program to upstreams. */
 const userAgent = "patchbay";
@@ -81,8 +81,9 @@ export class HttpBackend implements WireBackend {
     for (const name of Object.keys(call.headers)) headers.push(name, call.headers[name] ?? "");
     const size = call.body.reduce((sum, piece) => sum + piece.length, 0);
     headers.push("content-length", String(size));
+    const writes = gathered(call.body);
     // undici takes iterables of pieces (its documentation says so), though its types do not.
-    const body = size > largestCopy ? (call.body as unknown as Readable) : Buffer.concat(call.body, size);
+    const body = writes.length === 1 ? (writes[0] ?? null) : (writes as unknown as Readable);
     const pool = call.fresh ? this.#newPool() : this.#pool;
     pool.dispatch({ path: this.#path + path, method: "POST", headers, body }, httpCall);
     // It takes nothing more, and is gone when this call is over.
@@ -158,6 +159,23 @@ export class ModelListError extends Error {
     super(message);
     this.status = status;
   }
+}
+
+/** The same bytes in pieces that are worth a write each. */
+function gathered(pieces: readonly Buffer[]): readonly Buffer[] {
+  const writes: Buffer[] = [];
+  let small: Buffer[] = [];
+  let size = 0;
+  for (const piece of pieces) {
+    small.push(piece);
+    size += piece.length;
+    if (size < smallestWrite) continue;
+    writes.push(small.length === 1 ? piece : Buffer.concat(small, size));
+    small = [];
+    size = 0;
+  }
+  if (size > 0) writes.push(Buffer.concat(small, size));
+  return writes;
 }
 
 function fixedHeaders(endpoint: HttpEndpoint, apiKey: Secret | undefined): readonly string[] {

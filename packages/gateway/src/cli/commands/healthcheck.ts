@@ -25,7 +25,10 @@ export async function healthcheck(context: Context, flags: HealthFlags): Promise
   if (answer.state === "silent") {
     output.fail(`Nobody answers at ${url}. Is it running? \`patchbay start\` starts it.`);
   } else {
-    const lines = answer.text.split("\n").slice(1).filter((line) => line !== "");
+    const lines = answer.text
+      .split("\n")
+      .slice(1)
+      .filter((line) => line !== "");
     const why = lines.length === 0 ? "" : `: ${lines.map((line) => line.replace(/^- /, "")).join("; ")}`;
     output.fail(plain(`The gateway at ${url} is not ready (${answer.status})${why}`.slice(0, 1000)));
   }

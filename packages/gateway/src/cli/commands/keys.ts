@@ -17,7 +17,9 @@ export async function createKey(context: Context, name: string, flags: CreateFla
   const { output } = context;
   const expiresAt = flags.expires === undefined ? undefined : parseExpiry(flags.expires, systemClock.now());
   if (flags.expires !== undefined && expiresAt === undefined) {
-    output.fail(`--expires ${plain(flags.expires)} is no time; write a duration such as 30d or 12h, or a date such as 2027-01-31.`);
+    output.fail(
+      `--expires ${plain(flags.expires)} is no time; write a duration such as 30d or 12h, or a date such as 2027-01-31.`,
+    );
     return exitCodes.usage;
   }
   return withKeys(context, flags, async (config) => {
@@ -94,12 +96,18 @@ function unknownKey(given: string, keys: readonly ClientKey[]): string {
   return `No key has ${shown}. \`patchbay keys list\` shows the ids.`;
 }
 
-async function withKeys(context: Context, flags: ConfigFlags, work: (config: Config) => Promise<number>): Promise<number> {
+async function withKeys(
+  context: Context,
+  flags: ConfigFlags,
+  work: (config: Config) => Promise<number>,
+): Promise<number> {
   const loaded = await load(context, locate(context, flags));
   if ("exitCode" in loaded) return loaded.exitCode;
   const { config } = loaded;
   if (config.store === ":memory:") {
-    context.output.fail("The store is :memory:, so a key would be gone at once. Name a file in `store`, or leave it out.");
+    context.output.fail(
+      "The store is :memory:, so a key would be gone at once. Name a file in `store`, or leave it out.",
+    );
     return exitCodes.configuration;
   }
   return orExplain(context.output, () => work(config));

@@ -49,7 +49,15 @@ export function judgeStore(finding: StoreFinding, config: Config): readonly Chec
   return [judgeFile({ file, state, problem }), judgeExposure(config, exposed)];
 }
 
-function judgeFile({ file, state, problem }: { file: string; state: StoreFinding["state"]; problem: string | undefined }) {
+function judgeFile({
+  file,
+  state,
+  problem,
+}: {
+  file: string;
+  state: StoreFinding["state"];
+  problem: string | undefined;
+}) {
   switch (state) {
     case "works":
       return ok("store", `${file} is writable, and for its owner only`);
@@ -70,7 +78,8 @@ function judgeExposure({ server: { host }, access }: Config, exposed: string | u
       "patchbay keys create NAME",
     );
   }
-  if (access.open !== "always") return ok("access", access.open === "never" ? "key needed" : "open to this machine only");
+  if (access.open !== "always")
+    return ok("access", access.open === "never" ? "key needed" : "open to this machine only");
   return warning("access", "open to everyone who can reach it (access.open: always)", "access: { open: loopback }");
 }
 
@@ -94,7 +103,8 @@ export function judgeEndpoint(report: EndpointReport, settings: EndpointSettings
     const fix = key === undefined ? "give it credentials: [{ apiKey: ${NAME} }]" : `check what ${key} holds`;
     return failed(name, `reachable${after}, but refuses the key (${status})`, fix);
   }
-  if (status >= 500) return failed(name, `reachable${after}, but broken (${status})`, "try again later, or ask whoever runs it");
+  if (status >= 500)
+    return failed(name, `reachable${after}, but broken (${status})`, "try again later, or ask whoever runs it");
   if (status === 429) return warning(name, `reachable${after}, but asks for a pause (429)`, "try again later");
   if (status >= 300 && status < 400) {
     return failed(name, `redirects (${status}), which is never followed`, `check its url: ${address}`);
