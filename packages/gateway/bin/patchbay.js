@@ -21,4 +21,4 @@ try {
   // A user without a home directory starts without it.
 }
 const source = new URL("../src/main.ts", import.meta.url);
-import(existsSync(source) ? source.href : new URL("../dist/main.js", import.meta.url).href);
+void import(existsSync(source) ? source.href : new URL("../dist/main.js", import.meta.url).href);

@@ -22,6 +22,8 @@ after(async () => {
   await upstream[Symbol.asyncDispose]();
 });
 
+/** A test that waits in vain fails soon. */
+const patience = { timeout: 10_000 };
 const chat = '{"model":"m","messages":[{"role":"user","content":"hi"}]}';
 const path = "/v1/chat/completions";
 const host = "Host: 127.0.0.1";
@@ -280,6 +282,22 @@ async function statuses(bytes: string, silence = 300): Promise<readonly string[]
 
 const get = (target: string): string => `GET ${target} HTTP/1.1\r\n${host}\r\n\r\n`;
 
+test("a client that reads only when it has sent everything reads the 413 too", async () => {
+  const socket = connect({ port: house.port, host: "127.0.0.1" });
+  const errors: unknown[] = [];
+  socket.on("error", (error) => errors.push(error));
+  socket.pause();
+  const bytes = Buffer.from(rawPost(path, tooMuch));
+  for (let sent = 0; sent < bytes.length; sent += 200_000) {
+    socket.write(bytes.subarray(sent, sent + 200_000));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const text = await new Promise((resolve) => socket.once("data", resolve).once("close", resolve).resume());
+  assert.deepEqual(errors, []);
+  assert.match(String(text), /^HTTP\/1\.1 413 /u);
+  socket.destroy();
+});
+
 test("behind a refused body of moderate size the connection serves the next request, and no part of the body", async () => {
   const before = upstream.count;
   const body = rawPost(path, chat) + "a".repeat(limit);
@@ -316,21 +334,18 @@ test("HTTP/1.0 is answered, and its connection closed", async () => {
   assert.equal(answer.closed, "end");
 });
 
-test("a refused connection is closed for good, even when its client keeps its own side open", async () => {
-  for (const bytes of [
-    "nonsense\r\n\r\n",
-    get("//x"),
-    `GET / HTTP/1.1\r\n${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
-  ]) {
+test("a refused connection is closed for good, even when its client keeps its own side open", patience, async () => {
+  const upgrade = `GET / HTTP/1.1\r\n${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+  const gone = ["nonsense\r\n\r\n", get("//x"), upgrade].map(async (bytes) => {
     const socket = connect({ port: house.port, host: "127.0.0.1", allowHalfOpen: true });
     socket.on("error", () => {});
-    socket.resume();
-    socket.write(bytes);
+    socket.resume().write(bytes);
     await new Promise((resolve) => socket.once("end", resolve));
     await new Promise((resolve) => setTimeout(resolve, 1100));
-    const reset = new Promise((resolve) => socket.once("close", resolve));
+    // Only who writes on learns that nobody is there.
     const more = setInterval(() => socket.write("x"), 20);
-    await reset;
+    await new Promise((resolve) => socket.once("close", resolve));
     clearInterval(more);
-  }
+  });
+  await Promise.all(gone);
 });

@@ -294,28 +294,32 @@ test("n = 2, logprobs and a JSON schema come through", async () => {
   }
 });
 
-test("the seed lets its model run on when the page leaves, we break the stream off upstream within 250 ms", async () => {
-  for (const model of ["m", "translated"]) {
-    using _script = upstreamDoes({ kind: "endless-stream", pause: 5 });
-    const before = upstream.count;
-    const request = client.chat.completions.create({ model, messages, stream: true });
-    const { data: stream, request_id: id } = await request.withResponse();
-    let chunks = 0;
-    let left = 0;
-    for await (const _chunk of stream) {
-      if (++chunks < 5) continue;
-      left = performance.now();
-      break;
+test(
+  "the seed lets its model run on when the page leaves, we break the stream off upstream within 250 ms",
+  { timeout: 10_000 },
+  async () => {
+    for (const model of ["m", "translated"]) {
+      using _script = upstreamDoes({ kind: "endless-stream", pause: 5 });
+      const before = upstream.count;
+      const request = client.chat.completions.create({ model, messages, stream: true });
+      const { data: stream, request_id: id } = await request.withResponse();
+      let chunks = 0;
+      let left = 0;
+      for await (const _chunk of stream) {
+        if (++chunks < 5) continue;
+        left = performance.now();
+        break;
+      }
+      const call = upstream.calls[before];
+      await call?.ended;
+      assert.equal(call?.aborted, true);
+      assert.ok((call.endedAt ?? Infinity) - left < 250);
+      assert.equal((await house.row(id ?? "")).failureKind, "cancelled");
     }
-    const call = upstream.calls[before];
-    await call?.ended;
-    assert.equal(call?.aborted, true);
-    assert.ok((call.endedAt ?? Infinity) - left < 250);
-    assert.equal((await house.row(id ?? "")).failureKind, "cancelled");
-  }
-});
+  },
+);
 
-test("a request that is aborted before its answer is aborted upstream", async () => {
+test("a request that is aborted before its answer is aborted upstream", { timeout: 10_000 }, async () => {
   using _script = upstreamDoes({ kind: "silence" });
   const before = upstream.count;
   const controller = new AbortController();

@@ -41,7 +41,6 @@ export const codecs: ReadonlyMap<Protocol, Codec> = new Map<Protocol, Codec>(
 
 export { readConfig } from "./configuration.ts";
 export type { AppOptions } from "./configuration.ts";
-export { systemClock } from "./system-clock.ts";
 
 /** The running gateway: everything that was newed up, and how it ends. */
 export class App implements AsyncDisposable {

@@ -36,15 +36,9 @@ export function createProgram(context: Context, outcome: Outcome): Command {
     .exitOverride();
   program.addHelpText("after", example("patchbay --port 0", "patchbay doctor", "patchbay keys create laptop"));
 
-  const flagsOf = <Flags>(command: Command): Flags => command.optsWithGlobals<Flags & object>();
   const run = async (work: Promise<number>) => {
     outcome.exitCode = await work;
   };
-  /** With where the gateway listens, for the commands that care. */
-  const listening = (command: Command) =>
-    command
-      .option("--port <n>", "port to listen on; 0 picks a free one (default: 4141)")
-      .option("--host <h>", "address to listen on (default: 127.0.0.1)");
 
   listening(program.command("start", { isDefault: true }))
     .description("run the gateway (the default command)")
@@ -55,7 +49,7 @@ export function createProgram(context: Context, outcome: Outcome): Command {
       const [extra] = command.args;
       if (extra !== undefined) throw unexpected(extra, program);
       const { start } = await import("./commands/start.ts");
-      await run(start(context, flagsOf<ConfigFlags>(command)));
+      await run(start(context, command.optsWithGlobals<ConfigFlags>()));
     });
 
   program
@@ -64,7 +58,7 @@ export function createProgram(context: Context, outcome: Outcome): Command {
     .addHelpText("after", example("patchbay models --json"))
     .action(async (_flags, command: Command) => {
       const { models } = await import("./commands/models.ts");
-      await run(models(context, flagsOf<ConfigFlags>(command)));
+      await run(models(context, command.optsWithGlobals<ConfigFlags>()));
     });
 
   program
@@ -76,7 +70,7 @@ export function createProgram(context: Context, outcome: Outcome): Command {
     .addHelpText("after", example("patchbay route explain gpt-4o"))
     .action(async (model: string, _flags, command: Command) => {
       const { explainRoute } = await import("./commands/route.ts");
-      await run(explainRoute(context, model, flagsOf<ExplainFlags>(command)));
+      await run(explainRoute(context, model, command.optsWithGlobals<ExplainFlags>()));
     });
 
   const keys = program.command("keys").description("make, list and revoke client keys");
@@ -88,7 +82,7 @@ export function createProgram(context: Context, outcome: Outcome): Command {
     .addHelpText("after", example("patchbay keys create ci --expires 30d --model 'gpt-*' coder"))
     .action(async (name: string, _flags, command: Command) => {
       const { createKey } = await import("./commands/keys.ts");
-      await run(createKey(context, name, flagsOf<CreateFlags>(command)));
+      await run(createKey(context, name, command.optsWithGlobals<CreateFlags>()));
     });
   keys
     .command("list")
@@ -96,7 +90,7 @@ export function createProgram(context: Context, outcome: Outcome): Command {
     .addHelpText("after", example("patchbay keys list --json"))
     .action(async (_flags, command: Command) => {
       const { listKeys } = await import("./commands/keys.ts");
-      await run(listKeys(context, flagsOf<ConfigFlags>(command)));
+      await run(listKeys(context, command.optsWithGlobals<ConfigFlags>()));
     });
   keys
     .command("revoke <id>")
@@ -104,7 +98,7 @@ export function createProgram(context: Context, outcome: Outcome): Command {
     .addHelpText("after", example("patchbay keys revoke 4fQ2abXy"))
     .action(async (id: string, _flags, command: Command) => {
       const { revokeKey } = await import("./commands/keys.ts");
-      await run(revokeKey(context, id, flagsOf<ConfigFlags>(command)));
+      await run(revokeKey(context, id, command.optsWithGlobals<ConfigFlags>()));
     });
 
   const config = program.command("config").description("look into the document");
@@ -114,7 +108,7 @@ export function createProgram(context: Context, outcome: Outcome): Command {
     .addHelpText("after", example("patchbay config validate patchbay.yaml"))
     .action(async (file: string | undefined, _flags, command: Command) => {
       const { validate } = await import("./commands/config.ts");
-      const flags = flagsOf<ConfigFlags>(command);
+      const flags = command.optsWithGlobals<ConfigFlags>();
       await run(validate(context, file === undefined ? flags : { ...flags, config: file }));
     });
   config
@@ -131,7 +125,7 @@ export function createProgram(context: Context, outcome: Outcome): Command {
     .addHelpText("after", example('${EDITOR:-vi} "$(patchbay config path)"'))
     .action(async (_flags, command: Command) => {
       const { path } = await import("./commands/config.ts");
-      await run(path(context, flagsOf<ConfigFlags>(command)));
+      await run(path(context, command.optsWithGlobals<ConfigFlags>()));
     });
 
   listening(program.command("doctor"))
@@ -139,7 +133,7 @@ export function createProgram(context: Context, outcome: Outcome): Command {
     .addHelpText("after", example("patchbay doctor --json"))
     .action(async (_flags, command: Command) => {
       const { doctor } = await import("./commands/doctor.ts");
-      await run(doctor(context, flagsOf<ConfigFlags>(command)));
+      await run(doctor(context, command.optsWithGlobals<ConfigFlags>()));
     });
 
   listening(program.command("healthcheck"))
@@ -148,7 +142,7 @@ export function createProgram(context: Context, outcome: Outcome): Command {
     .addHelpText("after", example("patchbay healthcheck --url http://127.0.0.1:4141"))
     .action(async (_flags, command: Command) => {
       const { healthcheck } = await import("./commands/healthcheck.ts");
-      await run(healthcheck(context, flagsOf<HealthFlags>(command)));
+      await run(healthcheck(context, command.optsWithGlobals<HealthFlags>()));
     });
 
   for (const [name, instead] of laterCommands) {
@@ -164,6 +158,12 @@ export function createProgram(context: Context, outcome: Outcome): Command {
   }
   return program;
 }
+
+/** With where the gateway listens, for the commands that care. */
+const listening = (command: Command): Command =>
+  command
+    .option("--port <n>", "port to listen on; 0 picks a free one (default: 4141)")
+    .option("--host <h>", "address to listen on (default: 127.0.0.1)");
 
 const example = (...lines: readonly string[]): string =>
   `\nExample${lines.length === 1 ? "" : "s"}:\n${lines.map((line) => `  ${line}`).join("\n")}`;

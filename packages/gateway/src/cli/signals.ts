@@ -4,10 +4,7 @@ import { exitCodes } from "./exit-codes.ts";
 
 /** What the signals steer. */
 export interface Stoppable {
-  readonly log: {
-    info(message: string, fields?: object): void;
-    fatal(message: string, fields?: object): void;
-  };
+  readonly log: { fatal(message: string, fields?: object): void };
   reload(): void;
   /** Lets what is under way finish. */
   stop(): Promise<void>;
@@ -42,31 +39,31 @@ export function untilStopped(app: Stoppable, terminal: boolean): Promise<number>
         },
       );
     };
-    const exitAtOnce = (message: string, fields: object) => {
-      app.log.fatal(message, fields);
-      app.flush();
-      process.exit(exitCodes.failure);
-    };
     const onSignal = (signal: NodeJS.Signals) => {
       if (stoppingSince === undefined) stop();
       else if (systemClock.monotonic() - stoppingSince > echo) {
-        exitAtOnce("stopped at once by a second signal", { signal });
+        exitAtOnce(app, "stopped at once by a second signal", { signal });
       }
     };
     process.on("SIGTERM", onSignal);
     process.on("SIGINT", onSignal);
     process.on("SIGHUP", () => {
-      if (!terminal || hasTerminal()) return app.reload();
-      app.log.info("the terminal was closed");
-      if (stoppingSince === undefined) stop();
+      if (!terminal || hasTerminal()) app.reload();
+      else if (stoppingSince === undefined) stop();
     });
     process.on("uncaughtException", (error) => {
-      if (stoppingSince !== undefined) return exitAtOnce("an error that nobody caught, while stopping", { error });
+      if (stoppingSince !== undefined) exitAtOnce(app, "an error that nobody caught, while stopping", { error });
       app.log.fatal("an error that nobody caught; stopping", { error });
       exitCode = exitCodes.failure;
       stop();
     });
   });
+}
+
+function exitAtOnce(app: Stoppable, message: string, fields: object): never {
+  app.log.fatal(message, fields);
+  app.flush();
+  process.exit(exitCodes.failure);
 }
 
 /** Whether this process still has the terminal that it was started from. */

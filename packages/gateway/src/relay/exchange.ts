@@ -74,7 +74,7 @@ export class Exchange implements AttemptOwner, Ticking {
     if (attempt !== undefined) this.#reportAttempt(attempt);
     this.#settle(200, bytes.length);
     this.#open(200, this.#input.body.stream ? undefined : bytes.length);
-    this.#input.client.end(bytes);
+    this.#input.client.end(bytes, this.#input.settings.stall);
   }
 
   failed(why: Failure): void {
@@ -191,17 +191,17 @@ export class Exchange implements AttemptOwner, Ticking {
 
   /** Tells the client of a failure, as a whole answer or, once a stream has begun, as its last event. */
   #refuse(why: Failure): void {
-    const { client, codec } = this.#input;
+    const { client, codec, settings } = this.#input;
     if (this.#opened) {
       const event = this.#attempt?.failureEvent(why) ?? Buffer.from(codec.ingress.writeStreamError(why));
       this.#settle(failures[why.kind].status, event.length, why);
-      return client.end(event);
+      return client.end(event, settings.stall);
     }
     const answer = errorAnswer(codec.ingress, why);
     this.#settle(answer.status, answer.body.length, why);
     this.#opened = true;
     client.open(answer.status, [...answer.headers, ...this.#traceHeaders()]);
-    client.end(answer.body);
+    client.end(answer.body, settings.stall);
   }
 
   /** Sends the head if it has not been sent. @param length Bytes of an unstreamed answer. */

@@ -47,7 +47,7 @@ test("an answer that is read to its end is closed, not gone", async () => {
   line.client.on("data", (chunk) => (text += chunk.toString()));
   line.sink.open(200, [["content-type", "text/plain"]]);
   line.sink.write(Buffer.from("a"));
-  line.sink.end(Buffer.from("b"));
+  line.sink.end(Buffer.from("b"), 1000);
   await closing(line.response);
   assert.deepEqual(line.heard, { gone: 0, closed: 1, drained: 0 });
   await new Promise((resolve) => line.client.once("close", resolve));
@@ -64,7 +64,7 @@ test("a client that leaves is told of once, and writing to it afterwards does no
   line.sink.open(500, []);
   // Nobody needs to wait for a client that is not there.
   assert.equal(line.sink.write(Buffer.from("b")), true);
-  line.sink.end(Buffer.from("c"));
+  line.sink.end(Buffer.from("c"), 1000);
   line.sink.destroy();
   assert.equal(line.heard.gone, 1);
 });

@@ -28,7 +28,10 @@ export async function doctor(context: Context, flags: ConfigFlags): Promise<numb
   ];
   output.progress("");
   const sound = checks.every(({ state }) => state !== "failed");
-  output.result({ ok: sound, checks }, reportLines(checks, output.paint));
+  output.result(
+    { ok: sound, checks },
+    reportLines(checks, (paint, text) => output.paint(paint, text)),
+  );
   return sound ? exitCodes.ok : exitCodes.failure;
 }
 

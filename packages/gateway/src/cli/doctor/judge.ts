@@ -46,18 +46,10 @@ function unusable(place: string, port: number, code: string): Check {
 /** The store, and who could reach the gateway without a key. */
 export function judgeStore(finding: StoreFinding, config: Config): readonly Check[] {
   const { file, state, problem, exposed } = finding;
-  return [judgeFile({ file, state, problem }), judgeExposure(config, exposed)];
+  return [judgeFile(file, state, problem), judgeExposure(config, exposed)];
 }
 
-function judgeFile({
-  file,
-  state,
-  problem,
-}: {
-  file: string;
-  state: StoreFinding["state"];
-  problem: string | undefined;
-}) {
+function judgeFile(file: string, state: StoreFinding["state"], problem: string | undefined): Check {
   switch (state) {
     case "works":
       return ok("store", `${file} is writable, and for its owner only`);
@@ -66,6 +58,7 @@ function judgeFile({
     case "memory":
       return warning("store", "keys and usage live in memory and end with the process", "name a file in `store`");
     case "failed":
+    default:
       return failed("store", problem ?? `${file} cannot be used`, `see that ${file} and its directory are yours`);
   }
 }

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { after, describe, test } from "node:test";
+import { startHouse } from "./support/house.ts";
+import { rawPost } from "./support/raw.ts";
+import { field } from "./support/read-stream.ts";
+import { startUpstream } from "./support/upstream.ts";
+import type { Behaviour } from "./support/upstream.ts";
+
+/** Clients that read slowly, or not at all. */
+
+const behaviours = new Map<unknown, Behaviour>([
+  ["endless", { kind: "endless-stream", bytes: 60_000 }],
+  ["large", { kind: "answer", text: "x".repeat(20_000_000) }],
+]);
+const upstream = await startUpstream({
+  script: ({ json }) => behaviours.get(field(json, "model")) ?? { kind: "answer" },
+});
+const targets = [{ endpoint: "upstream", model: "*" }];
+const house = await startHouse({
+  document: {
+    server: { timeouts: { stall: "1500ms" } },
+    endpoints: [
+      { name: "upstream", type: "openai-compatible", url: upstream.url },
+      { name: "simulator", type: "simulator" },
+    ],
+    models: [
+      { name: "tapped-*", targets },
+      { name: "translated-*", targets, relay: "never" },
+      { name: "unread-*", targets, relay: "always" },
+    ],
+  },
+});
+after(async () => {
+  for (const resource of [house, upstream]) await resource[Symbol.asyncDispose]();
+});
+
+/** A client that has asked and reads nothing yet. */
+async function ask(model: string, stream: boolean): Promise<Socket> {
+  const socket = connect({ port: house.port, host: "127.0.0.1" });
+  socket.on("error", () => {});
+  socket.pause();
+  const body = JSON.stringify({ model, stream, user: model, messages: [{ role: "user", content: "Hello" }] });
+  socket.write(rawPost("/v1/chat/completions", body));
+  return socket;
+}
+
+const callsOf = (user: string) => upstream.calls.filter(({ json }) => field(json, "user") === user);
+
+async function callOf(user: string) {
+  for (;;) {
+    const call = callsOf(user)[0];
+    if (call !== undefined) return call;
+    await sleep(5);
+  }
+}
+
+/** Far more than the buffers of both sockets' kernels and our own hold, far less than an endless stream brings. */
+const bounded = 16_000_000;
+
+describe("a client that does not read", { concurrency: true }, () => {
+  for (const sight of ["tapped", "translated", "unread"]) {
+    test(`${sight}: an endless stream waits for it, goes on with it, and ends when it stays away`, async () => {
+      const model = `${sight}-endless`;
+      const socket = await ask(model, true);
+      const call = await callOf(model);
+      let held = -1;
+      while (held !== call.sent) {
+        held = call.sent;
+        await sleep(300);
+      }
+      assert.equal(call.endedAt, undefined, "it was cut off while it could still be sent something");
+      assert.ok(held > 60_000 && held < bounded, `${held} bytes`);
+      let got = 0;
+      socket.on("data", (bytes: Buffer) => (got += bytes.length));
+      socket.resume();
+      while (got < held + 1_000_000) await sleep(5);
+      assert.ok(call.sent > held);
+      socket.pause();
+      const paused = performance.now();
+      await call.ended;
+      assert.equal(call.aborted, true);
+      const waited = (call.endedAt ?? 0) - paused;
+      assert.ok(waited > 1000 && waited < 3000, `it was cut off after ${waited} ms`);
+      assert.ok(call.sent - got < bounded, `${call.sent - got} bytes`);
+      socket.destroy();
+    });
+  }
+
+  for (const model of ["tapped-large", "translated-large"]) {
+    test(`an unstreamed answer (${model}) is not kept for it for ever`, async () => {
+      const socket = await ask(model, false);
+      await (
+        await callOf(model)
+      ).ended;
+      await sleep(3000);
+      let got = 0;
+      socket.on("data", (bytes: Buffer) => (got += bytes.length));
+      socket.resume();
+      await new Promise((resolve) => socket.once("close", resolve));
+      assert.ok(got > 0 && got < bounded, `${got} bytes`);
+    });
+
+    test(`an unstreamed answer (${model}) waits for it a while`, async () => {
+      const socket = await ask(model, false);
+      await (
+        await callOf(model)
+      ).ended;
+      let got = 0;
+      socket.on("data", (bytes: Buffer) => {
+        got += bytes.length;
+        // Slower than it could be, but never away for long.
+        if (got % 7 !== 0) return;
+        socket.pause();
+        setTimeout(() => socket.resume(), 20);
+      });
+      await sleep(1000);
+      socket.resume();
+      while (got < 20_000_000 && !socket.destroyed) await sleep(20);
+      assert.ok(got > 20_000_000, `${got} bytes`);
+      socket.destroy();
+    });
+  }
+});
