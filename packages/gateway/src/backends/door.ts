@@ -61,6 +61,10 @@ function dotted(high = 0, low = 0): string {
   return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
 }
 
+function groupsOf(part: string): number[] {
+  return part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16));
+}
+
 /** The eight groups of an IPv6 address. */
 function expand(address: string): number[] | undefined {
   let text = address.split("%")[0] ?? "";
@@ -70,10 +74,9 @@ function expand(address: string): number[] | undefined {
     text = `${text.slice(0, tail.index)}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
   }
   const [left = "", right] = text.split("::");
-  const parse = (part: string) => (part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16)));
-  const head = parse(left);
+  const head = groupsOf(left);
   if (right === undefined) return head.length === 8 ? head : undefined;
-  const end = parse(right);
+  const end = groupsOf(right);
   return [...head, ...Array.from({ length: Math.max(0, 8 - head.length - end.length) }, () => 0), ...end];
 }
 

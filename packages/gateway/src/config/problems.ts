@@ -28,6 +28,9 @@ export interface Spot {
   readonly key?: string;
 }
 
+/** The line of a problem that stands elsewhere. */
+const last = Number.MAX_SAFE_INTEGER;
+
 /** Collects what is wrong, with the place of each. */
 export class Problems {
   readonly #tree: DocumentTree;
@@ -45,8 +48,7 @@ export class Problems {
 
   /** In the order of the document; what stands elsewhere comes last. */
   get found(): readonly ConfigProblem[] {
-    const rank = (problem: ConfigProblem): number => problem.line ?? Number.MAX_SAFE_INTEGER;
-    return this.#found.toSorted((a, b) => rank(a) - rank(b) || (a.column ?? 0) - (b.column ?? 0));
+    return this.#found.toSorted((a, b) => (a.line ?? last) - (b.line ?? last) || (a.column ?? 0) - (b.column ?? 0));
   }
 
   /** The value at `path`, and all in it, came from somewhere else. */

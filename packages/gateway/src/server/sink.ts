@@ -39,7 +39,7 @@ export class ResponseSink implements ClientSink {
     const response = this.#response;
     response.end(bytes);
     // What the kernel took at once needs no timer. This one runs only while nothing is read.
-    if (false) response.setTimeout(stall);
+    if (response.writableLength > response.writableHighWaterMark) response.setTimeout(stall);
   }
 
   destroy(): void {

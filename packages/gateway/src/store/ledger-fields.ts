@@ -31,7 +31,7 @@ const columns = {
   bytesOut: ["bytes_out", "integer"],
   clientAgent: ["client_agent", "text"],
 } as const satisfies {
-  readonly [Field in keyof Required<LedgerRow>]: readonly [string, FieldKind];
+  readonly [Name in keyof Required<LedgerRow>]: readonly [string, FieldKind];
 };
 
 type Field = keyof typeof columns;

@@ -17,6 +17,11 @@ export interface HouseOptions {
   readonly environment?: { readonly [name: string]: string };
 }
 
+/** Waits for as long as a gateway may go on with the keys that it has read. */
+export async function keysAreRead(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 15));
+}
+
 export interface IssuedKey {
   readonly id: string;
   readonly key: string;
@@ -89,6 +94,7 @@ export async function startHouse(options: HouseOptions = {}): Promise<House> {
         ...(life === undefined ? {} : { expiresAt: now + life }),
       });
       await store.keys.insert(stored);
+      await keysAreRead();
       return { id: stored.id, key };
     },
     rows: (count) =>

@@ -36,7 +36,7 @@ const table: { readonly [model: string]: Behaviour } = {
   lorem: (context) => say(context, lorem(context, 60)),
   slow: (context) => say(context, lorem(context, 60), { delay: context.firstToken, pace: 1000 / context.rate }),
   tool: (context) => callTool(context),
-  reasoning: (context) => reason(context),
+  reasoning: (context) => think(context),
   json: (context) => say(context, JSON.stringify(jsonAnswer(context.request))),
   huge: (context) => say(context, lorem(context, 200_000)),
   "fail-429": () =>
@@ -120,7 +120,7 @@ function* callTool(context: BehaviourContext): Iterable<Step> {
   yield usage(request, estimate(text));
 }
 
-function* reason(context: BehaviourContext): Iterable<Step> {
+function* think(context: BehaviourContext): Iterable<Step> {
   const thought = "The question is simple. An answer of a few words will do.";
   const answer = lorem(context, 12);
   yield start(context);

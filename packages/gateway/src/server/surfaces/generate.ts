@@ -64,10 +64,7 @@ function answer(incoming: Incoming, rope: Rope, { codec, gateway }: { codec: Cod
 }
 
 /** What routing must know of a body, from a scan of its top level. */
-export function readRequest(
-  rope: Rope,
-  depth: number,
-): Result<{ readonly model: string; readonly body: RequestBody }> {
+export function readRequest(rope: Rope, depth: number): Result<{ readonly model: string; readonly body: RequestBody }> {
   const scan = rope.withBytes((bytes) => (isUtf8(bytes) ? scanObject(bytes, depth) : undefined));
   if (scan === undefined) return bad("The request body is not valid UTF-8.");
   if (!scan.ok) return bad(`The request body is not acceptable JSON: ${scan.message} (at byte ${scan.offset}).`);
