@@ -1,4 +1,5 @@
 import { ModelDirectory } from "../backends/directory.ts";
+import type { Backend } from "../backends/types.ts";
 import { openaiChat } from "../codecs/openai-chat/index.ts";
 import { openaiCompletions } from "../codecs/openai-completions/index.ts";
 import { openaiEmbeddings } from "../codecs/openai-embeddings/index.ts";
@@ -52,6 +53,8 @@ export class App implements AsyncDisposable {
   readonly #local: readonly EndpointSettings[];
   readonly #ticker: Ticker;
   readonly #gateway: Gateway;
+  /** Backends that the document no longer has, and that exchanges may still use. */
+  readonly #retired = new Set<Backend>();
   #assembly: Assembly;
   #documentProblem: string | undefined;
   #storeTrouble: string | undefined;
@@ -170,7 +173,7 @@ export class App implements AsyncDisposable {
     this.#assembly = assemble(kept, this.#lasting, before);
     this.#known();
     for (const [name, backend] of before.backends) {
-      if (this.#assembly.backends.get(name) !== backend) void backend[Symbol.asyncDispose]();
+      if (this.#assembly.backends.get(name) !== backend) this.#retire(backend);
     }
     this.#log.level = parseLevel(config.log.level) ?? this.#log.level;
     this.#log.info("document taken over", { count: config.models.length });
@@ -209,9 +212,19 @@ export class App implements AsyncDisposable {
     await this.#gateway.drain(0);
     this.#ticker[Symbol.dispose]();
     this.#metrics[Symbol.dispose]();
-    await Promise.all([...this.#assembly.backends.values()].map((backend) => backend[Symbol.asyncDispose]()));
+    const backends = [...this.#assembly.backends.values(), ...this.#retired];
+    await Promise.all(backends.map((backend) => backend[Symbol.asyncDispose]()));
     await this.#store[Symbol.asyncDispose]();
     this.#log[Symbol.dispose]();
+  }
+
+  /** An exchange sees one version of the configuration to its end, and may still try any of its endpoints. */
+  #retire(backend: Backend): void {
+    this.#retired.add(backend);
+    void this.#gateway.settled().then(() => {
+      this.#retired.delete(backend);
+      return backend[Symbol.asyncDispose]();
+    });
   }
 
   get #lasting() {

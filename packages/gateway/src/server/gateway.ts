@@ -55,6 +55,7 @@ export class Gateway {
   readonly #errors: Pick<Ingress, "writeError">;
   readonly #server: Server;
   readonly #active = new Map<Exchange, ServerResponse>();
+  readonly #waits = new Set<{ readonly left: Set<Exchange>; readonly resolve: () => void }>();
   #draining = false;
   #loopback = true;
 
@@ -99,6 +100,13 @@ export class Gateway {
   /** Exchanges under way. */
   get active(): number {
     return this.#active.size;
+  }
+
+  /** Resolves when every exchange that is under way now is over. */
+  settled(): Promise<void> {
+    const left = new Set(this.#active.keys());
+    if (left.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waits.add({ left, resolve }));
   }
 
   /** Listens, and tells on which port. Rejects with Node's error when the port is taken or the host is not ours. */
@@ -149,7 +157,7 @@ export class Gateway {
       return this.refuse(incoming, codec.ingress, why);
     }
     const sink = new ResponseSink(incoming.response, this.#commonHeaders(incoming), () =>
-      this.#active.delete(exchange),
+      this.#close(exchange),
     );
     const exchange = new Exchange(
       {
@@ -207,6 +215,16 @@ export class Gateway {
     request.on("end", close);
     response.on("close", () => clearTimeout(patience));
     request.resume();
+  }
+
+  #close(exchange: Exchange): void {
+    this.#active.delete(exchange);
+    for (const wait of this.#waits) {
+      wait.left.delete(exchange);
+      if (wait.left.size > 0) continue;
+      this.#waits.delete(wait);
+      wait.resolve();
+    }
   }
 
   json(incoming: Incoming, body: JsonObject, status = 200): void {
