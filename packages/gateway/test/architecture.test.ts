@@ -33,8 +33,16 @@ const reserved: readonly { readonly what: RegExp; readonly where: readonly strin
   { what: /from "undici"/, where: ["backends", "auth"], why: "one outbound door" },
   { what: /\bfetch\(|\bnet\.connect\(|\btls\.connect\(/, where: [], why: "one outbound door" },
   { what: /from "node:child_process"/, where: ["backends/agents"], why: "one way to run a program" },
-  { what: /\bprocess\.env\b|from "node:process"/, where: ["config/environment.ts"], why: "one reader of the environment" },
-  { what: /\bDate\.now\(\)|\bMath\.random\(\)|\bnew Date\(\)/, where: ["app/system-clock.ts"], why: "time and chance are passed in" },
+  {
+    what: /\bprocess\.env\b|from "node:process"/,
+    where: ["config/environment.ts"],
+    why: "one reader of the environment",
+  },
+  {
+    what: /\bDate\.now\(\)|\bMath\.random\(\)|\bnew Date\(\)/,
+    where: ["app/system-clock.ts"],
+    why: "time and chance are passed in",
+  },
   { what: /\bperformance\.now\(\)/, where: ["app/system-clock.ts", "config/watch.ts"], why: "time is passed in" },
   { what: /\binsecureHTTPParser\b/, where: [], why: "it lets smuggled requests through" },
   { what: /\bstructuredClone\(/, where: [], why: "it is slow, and throws on deep values" },
@@ -52,7 +60,11 @@ const files: readonly SourceFile[] = readdirSync(source, { recursive: true, enco
   .map((path) => {
     const text = readFileSync(join(source, path), "utf8");
     const specifiers = [...text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map((match) => match[1] ?? "");
-    const imports = specifiers.map((specifier) => normalize(join(dirname(path), specifier)).split(sep).join("/"));
+    const imports = specifiers.map((specifier) =>
+      normalize(join(dirname(path), specifier))
+        .split(sep)
+        .join("/"),
+    );
     return { path, text, imports };
   });
 
@@ -97,7 +109,10 @@ test("rooms of one floor do not import each other", () => {
 
 test("the kernel imports nothing but itself", () => {
   const wrong = files.filter(({ path, text }) => floorOf(path) === "kernel" && /from "(?!\.\/)/.test(text));
-  assert.deepEqual(wrong.map(({ path }) => path), []);
+  assert.deepEqual(
+    wrong.map(({ path }) => path),
+    [],
+  );
 });
 
 for (const { what, where, why } of reserved) {
@@ -107,7 +122,10 @@ for (const { what, where, why } of reserved) {
       ({ path, text }) =>
         what.test(code(text)) && !where.some((place) => path === place || path.startsWith(`${place}/`)),
     );
-    assert.deepEqual(wrong.map(({ path }) => path), []);
+    assert.deepEqual(
+      wrong.map(({ path }) => path),
+      [],
+    );
   });
 }
 

@@ -31,6 +31,9 @@ export const builtInSimulator: EndpointSettings = {
   detected: true,
 };
 
+/** Longest that a request waits for a target that asked for a pause; milliseconds. */
+const longestWait = 5000;
+
 /** What outlives a configuration. */
 export interface Lasting {
   readonly clock: Clock;
@@ -68,10 +71,12 @@ export function assemble(config: Config, lasting: Lasting, before?: Assembly): A
     boundToLoopback: isLoopbackHost(host),
   });
   const since = Math.floor(lasting.clock.now() / 1000);
+  const { limits, timeouts, keepalive } = config.server;
   const runtime: Runtime = {
     config,
     endpoints,
     authenticator,
+    settings: { total: timeouts.total, stall: timeouts.stall, answer: limits.answer, keepalive, wait: longestWait },
     since,
     catalog: catalogOf(config, backends, lasting.directory),
   };

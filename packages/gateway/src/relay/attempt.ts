@@ -61,7 +61,8 @@ export abstract class Attempt implements Ticking {
   over = false;
   /** The call has ended by itself. */
   protected callOver = false;
-  protected lastAt: number;
+  /** When the upstream was last heard of; undefined until it is. */
+  protected lastAt: number | undefined;
   #paused = false;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
@@ -75,7 +76,7 @@ export abstract class Attempt implements Ticking {
     this.context = parts.context;
     this.owner = parts.owner;
     this.losses = losses;
-    this.sentAt = this.lastAt = parts.context.clock.monotonic();
+    this.sentAt = parts.context.clock.monotonic();
   }
 
   abstract start(): void;
@@ -96,7 +97,7 @@ export abstract class Attempt implements Ticking {
 
   resume(): void {
     this.#paused = false;
-    this.lastAt = this.context.clock.monotonic();
+    if (this.lastAt !== undefined) this.lastAt = this.context.clock.monotonic();
     this.flow?.resume();
   }
 
@@ -124,7 +125,7 @@ export abstract class Attempt implements Ticking {
     } else if (this.firstAt === undefined) {
       const [limit, what] = this.input.body.stream
         ? [timeouts.firstToken, "begin its answer"]
-        : [this.#anyByte() ? Infinity : timeouts.firstByte, "answer"];
+        : [this.lastAt === undefined ? timeouts.firstByte : Infinity, "answer"];
       if (now - this.sentAt > limit) {
         this.giveUp(failure("timeout-first-token", `${this.endpoint.name} did not ${what} within ${limit} ms.`));
       } else this.#checkIdle(now);
@@ -221,13 +222,9 @@ export abstract class Attempt implements Ticking {
     this.complete(answer.bytes);
   }
 
-  #anyByte(): boolean {
-    return this.lastAt !== this.sentAt;
-  }
-
   #checkIdle(now: number): void {
     const { idle } = this.endpoint.timeouts;
-    if (this.#anyByte() && now - this.lastAt > idle) {
+    if (this.lastAt !== undefined && now - this.lastAt > idle) {
       this.giveUp(
         failure("timeout-idle", `${this.endpoint.name} sent nothing for ${idle} ms in the middle of its answer.`),
       );

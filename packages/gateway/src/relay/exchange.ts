@@ -109,7 +109,9 @@ export class Exchange implements AttemptOwner, Ticking {
       body.stream &&
       settings.keepalive > 0 &&
       now - this.#lastWriteAt >= settings.keepalive &&
-      this.#stalledAt === undefined
+      this.#stalledAt === undefined &&
+      // What passes unread may have stopped in the middle of an event.
+      !(this.#committed && this.#sight === "relay")
     ) {
       this.#open(200);
       this.#write(Buffer.from(codec.ingress.keepalive));

@@ -100,8 +100,8 @@ export interface ExchangeInput {
 
 /** Who asks, as records name them. */
 export interface Caller {
+  /** A key's id, or the name of the variable that fixes it. */
   readonly keyId?: string | undefined;
-  readonly keyName?: string | undefined;
   /** The User-Agent header. */
   readonly agent?: string | undefined;
 }

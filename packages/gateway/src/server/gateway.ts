@@ -167,13 +167,7 @@ export class Gateway {
         body: order.body,
         plan: order.plan,
         endpoints: runtime.endpoints,
-        settings: {
-          total: server.timeouts.total,
-          keepalive: server.keepalive,
-          stall: server.timeouts.stall,
-          answer: server.limits.answer,
-          wait: longestWait,
-        },
+        settings: runtime.settings,
         client: sink,
         headers: order.headers,
         startedAt: incoming.startedAt,
@@ -351,16 +345,9 @@ export class Gateway {
 const openCaller: Result<Identity> = { ok: true, value: { kind: "open" } };
 
 function callerOf({ request, identity }: Incoming): Caller {
-  const agent = request.headers["user-agent"];
-  return {
-    ...(agent === undefined ? {} : { agent }),
-    ...(identity?.kind === "key" ? { keyId: identity.id, keyName: identity.name } : {}),
-    ...(identity?.kind === "fixed" ? { keyName: identity.name } : {}),
-  };
+  const keyId = identity?.kind === "key" ? identity.id : identity?.kind === "fixed" ? identity.name : undefined;
+  return { agent: request.headers["user-agent"], keyId };
 }
-
-/** Longest that a request waits for a target that asked for a pause; milliseconds. */
-const longestWait = 5000;
 
 function credentialsOf({ headers }: IncomingMessage) {
   return {

@@ -4,7 +4,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Codec } from "../kernel/codec.ts";
 import type { Failure } from "../kernel/failure.ts";
 import type { Protocol } from "../kernel/protocol.ts";
-import type { Caller, RelayContext, RelayEndpoint } from "../relay/types.ts";
+import type { Caller, RelayContext, RelayEndpoint, RelaySettings } from "../relay/types.ts";
 import type { Catalog } from "../routing/catalog.ts";
 
 /** What one version of the configuration made. A request reads it once, so it sees exactly one version. */
@@ -13,6 +13,7 @@ export interface Runtime {
   readonly catalog: Catalog;
   readonly endpoints: ReadonlyMap<string, RelayEndpoint>;
   readonly authenticator: Authenticator;
+  readonly settings: RelaySettings;
   /** Seconds since 1970 at which this version took effect. */
   readonly since: number;
 }
