@@ -97,7 +97,7 @@ const broken: readonly {
     status: 502,
   },
 ];
-describe("after the first words", { concurrency: 8 }, () => {
+describe("after the first words", { concurrency: 24 }, () => {
   for (const model of ["tapped", "translated"]) {
     for (const { name, behaviour, kind, status } of broken) {
       test(`${model}: ${name} in mid-stream ends in one error event, and nobody else is asked`, async () => {
@@ -156,7 +156,7 @@ const complete: readonly { readonly name: string; readonly behaviour: Behaviour 
   { name: "never, without [DONE]", behaviour: { kind: "stall", after: 99 } },
   { name: "never, without [DONE] but with heartbeats", behaviour: { kind: "stall", after: 99, heartbeat: 100 } },
 ];
-describe("a complete answer", { concurrency: 8 }, () => {
+describe("a complete answer", { concurrency: 24 }, () => {
   for (const model of ["tapped", "translated"]) {
     for (const { name, behaviour } of complete) {
       test(`${model}: a stream that ends ${name} is a success with one [DONE]`, async () => {

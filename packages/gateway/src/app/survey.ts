@@ -1,7 +1,9 @@
+import { reasonOf } from "../backends/directory.ts";
 import { ModelListError } from "../backends/http/driver.ts";
 import { createBackend } from "../backends/registry.ts";
 import type { Backend } from "../backends/types.ts";
 import type { Config, EndpointSettings } from "../config/types.ts";
+import { compact } from "../kernel/json.ts";
 import type { Price } from "../kernel/usage.ts";
 import { factsFor, offeredNames, resolve } from "../routing/catalog.ts";
 import type { Catalog } from "../routing/catalog.ts";
@@ -125,19 +127,9 @@ async function ask(
     return { name, type, state: "answered", models: models.length, duration };
   } catch (error) {
     const duration = Math.round(systemClock.monotonic() - startedAt);
-    return { name, type, state: "failed", duration, ...reasonOf(error) };
+    const status = error instanceof ModelListError ? error.status : undefined;
+    return { name, type, state: "failed", duration, reason: reasonOf(error), ...compact({ status }) };
   } finally {
     clearTimeout(patience);
   }
-}
-
-/** A code where there is one: messages of network errors may hold addresses and worse. */
-function reasonOf(error: unknown): { readonly reason: string; readonly status?: number } {
-  if (!(error instanceof Error)) return { reason: "unknown" };
-  if (error instanceof ModelListError) {
-    return { reason: error.message, ...(error.status === undefined ? {} : { status: error.status }) };
-  }
-  if (error.name === "TimeoutError") return { reason: "no answer in time" };
-  const { code } = error as NodeJS.ErrnoException;
-  return { reason: code ?? error.message };
 }

@@ -33,14 +33,16 @@ export class ModelDirectory {
       this.#entries.set(name, { models });
       return JSON.stringify(models) !== JSON.stringify(before);
     } catch (error) {
-      this.#entries.set(name, { models: before, problem: error instanceof Error ? problemText(error) : "unknown" });
+      this.#entries.set(name, { models: before, problem: reasonOf(error) });
       return false;
     }
   }
 }
 
-/** A code where there is one: messages of network errors may hold addresses and worse. */
-function problemText(error: Error): string {
+/** Why a model list could not be had. A code where there is one: messages of network errors may hold addresses and worse. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return "unknown";
+  if (error.name === "TimeoutError") return "no answer in time";
   const { code } = error as NodeJS.ErrnoException;
-  return code ?? (error.name === "TimeoutError" ? "no answer in time" : error.message);
+  return code ?? error.message;
 }

@@ -1,3 +1,4 @@
+import { compact } from "../kernel/json.ts";
 import type { ModelFacts, VirtualModel } from "../routing/types.ts";
 import type { Document, DocumentEndpoint, DocumentModel } from "./schema.ts";
 import type { CredentialSettings, EndpointSettings } from "./types.ts";
@@ -20,7 +21,7 @@ export function buildEndpoint(
     priority: endpoint.priority,
     credentials: credentials.length === 0 ? [{}] : credentials,
     headers: endpoint.headers,
-    timeouts: defined(endpoint.timeouts),
+    timeouts: compact(endpoint.timeouts),
     models: endpoint.models.map((model) => ({ id: model.id, facts: buildFacts(model) })),
     options: endpoint.options,
     detected: false,
@@ -33,7 +34,7 @@ export function buildModel(model: DocumentModel): VirtualModel {
     aliases: model.aliases,
     enabled: model.enabled,
     strategy: model.strategy,
-    targets: model.targets.map(defined),
+    targets: model.targets,
     attempts: model.failover.attempts,
     relay: model.relay,
     echo: model.echo,
@@ -47,7 +48,7 @@ type DocumentFacts = DocumentModel & Partial<Document["endpoints"][number]["mode
 function buildFacts(from: Partial<DocumentFacts>): ModelFacts {
   const { contextWindow, maxOutputTokens, inputModalities, outputModalities, tools, reasoning, embeddings } = from;
   const { displayName, ownedBy, created, price } = from;
-  return defined({
+  return compact({
     contextWindow,
     maxOutputTokens,
     inputModalities,
@@ -58,17 +59,6 @@ function buildFacts(from: Partial<DocumentFacts>): ModelFacts {
     displayName,
     ownedBy,
     created,
-    price: price === undefined ? undefined : defined(price),
+    price: price === undefined ? undefined : compact(price),
   });
-}
-
-type Defined<Entries> = {
-  [Name in keyof Entries as undefined extends Entries[Name] ? never : Name]: Entries[Name];
-} & {
-  [Name in keyof Entries as undefined extends Entries[Name] ? Name : never]?: Exclude<Entries[Name], undefined>;
-};
-
-/** Leaves out what is undefined: absent is unknown. */
-function defined<Entries extends object>(entries: Entries): Defined<Entries> {
-  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined)) as Defined<Entries>;
 }

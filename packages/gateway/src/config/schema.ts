@@ -83,7 +83,6 @@ const endpoint = (types: readonly string[]) =>
       firstToken: duration("Until the first meaningful event of a streamed answer.").optional(),
       firstByte: duration("Until the first byte of an unstreamed answer.").optional(),
       idle: duration("Between two bytes of an answer.").optional(),
-      total: duration("A whole exchange.").optional(),
     }).describe("Where they differ from the server's."),
     models: list(endpointModel).describe("Models it has, for an upstream without a list."),
     options: freeObject("Options that only its type knows.").prefault({}),
@@ -101,7 +100,6 @@ const model = z.strictObject({
       z.strictObject({
         endpoint: text("The name of an endpoint.", 64),
         model: modelPattern("The upstream's name for the model; `*` takes what the name's `*` matched."),
-        weight: amount("Its share, for strategies that share.").optional(),
       }),
     )
     .min(1),

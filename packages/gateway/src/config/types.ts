@@ -66,7 +66,8 @@ export interface EndpointSettings {
   readonly credentials: readonly CredentialSettings[];
   /** Extra request headers; values may be secrets. */
   readonly headers: { readonly [name: string]: Secret };
-  readonly timeouts: Partial<Timeouts>;
+  /** Where they differ from the server's. */
+  readonly timeouts: Partial<Omit<Timeouts, "total">>;
   /** Models stated by hand, for upstreams without a list. */
   readonly models: readonly { readonly id: string; readonly facts: ModelFacts }[];
   /** Options that only its type knows, such as the simulator's seed. */

@@ -7,7 +7,9 @@ export const laterKeys: ReadonlyMap<string, readonly string[]> = new Map([
   ["server", ["admin"]],
   ["endpoints[]", ["limits", "cooldown", "health"]],
   ["endpoints[].credentials[]", ["limits", "oauth", "profile"]],
+  ["endpoints[].timeouts", ["total"]],
   ["models[]", ["circuit", "cache", "reasoning"]],
+  ["models[].targets[]", ["weight"]],
 ]);
 
 /** Values of `strategy` that come later. */

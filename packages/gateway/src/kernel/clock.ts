@@ -5,6 +5,3 @@ export interface Clock {
   /** Milliseconds from an arbitrary start; never goes back. For durations only. */
   monotonic(): number;
 }
-
-/** A number in [0, 1), like `Math.random`. */
-export type Random = () => number;

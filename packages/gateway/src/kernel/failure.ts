@@ -9,6 +9,8 @@ export interface FailureRow {
   readonly status: number;
   readonly retry: Retry;
   readonly blame: Blame;
+  /** Whether the caller may well succeed with the same request later. */
+  readonly again: boolean;
 }
 
 /**
@@ -16,43 +18,43 @@ export interface FailureRow {
  * in error bodies and the documentation anchor.
  */
 export const failures = {
-  "bad-request": { status: 400, retry: "never", blame: "client" },
-  unauthorized: { status: 401, retry: "never", blame: "client" },
-  forbidden: { status: 403, retry: "never", blame: "client" },
-  "not-found": { status: 404, retry: "never", blame: "client" },
-  "method-not-allowed": { status: 405, retry: "never", blame: "client" },
-  "request-timeout": { status: 408, retry: "never", blame: "client" },
-  "too-large": { status: 413, retry: "never", blame: "client" },
-  "unsupported-media": { status: 415, retry: "never", blame: "client" },
-  misdirected: { status: 421, retry: "never", blame: "client" },
-  "upgrade-required": { status: 426, retry: "never", blame: "client" },
-  "headers-too-large": { status: 431, retry: "never", blame: "client" },
-  unsupported: { status: 501, retry: "never", blame: "client" },
-  cancelled: { status: 499, retry: "never", blame: "client" },
+  "bad-request": { status: 400, retry: "never", blame: "client", again: false },
+  unauthorized: { status: 401, retry: "never", blame: "client", again: false },
+  forbidden: { status: 403, retry: "never", blame: "client", again: false },
+  "not-found": { status: 404, retry: "never", blame: "client", again: false },
+  "method-not-allowed": { status: 405, retry: "never", blame: "client", again: false },
+  "request-timeout": { status: 408, retry: "never", blame: "client", again: true },
+  "too-large": { status: 413, retry: "never", blame: "client", again: false },
+  "unsupported-media": { status: 415, retry: "never", blame: "client", again: false },
+  misdirected: { status: 421, retry: "never", blame: "client", again: false },
+  "upgrade-required": { status: 426, retry: "never", blame: "client", again: false },
+  "headers-too-large": { status: 431, retry: "never", blame: "client", again: false },
+  unsupported: { status: 501, retry: "never", blame: "client", again: false },
+  cancelled: { status: 499, retry: "never", blame: "client", again: false },
 
-  "model-not-found": { status: 404, retry: "elsewhere", blame: "operator" },
-  "upstream-auth": { status: 502, retry: "elsewhere", blame: "operator" },
-  "outbound-refused": { status: 502, retry: "elsewhere", blame: "operator" },
+  "model-not-found": { status: 404, retry: "elsewhere", blame: "operator", again: false },
+  "upstream-auth": { status: 502, retry: "elsewhere", blame: "operator", again: false },
+  "outbound-refused": { status: 502, retry: "elsewhere", blame: "operator", again: false },
 
-  "content-filter": { status: 400, retry: "never", blame: "client" },
-  "context-overflow": { status: 400, retry: "elsewhere", blame: "client" },
-  "rate-limited": { status: 429, retry: "elsewhere", blame: "upstream" },
-  "quota-exhausted": { status: 429, retry: "elsewhere", blame: "upstream" },
-  overloaded: { status: 503, retry: "elsewhere", blame: "upstream" },
-  "upstream-error": { status: 502, retry: "elsewhere", blame: "upstream" },
-  unreachable: { status: 502, retry: "elsewhere", blame: "upstream" },
+  "content-filter": { status: 400, retry: "never", blame: "client", again: false },
+  "context-overflow": { status: 400, retry: "elsewhere", blame: "client", again: false },
+  "rate-limited": { status: 429, retry: "elsewhere", blame: "upstream", again: true },
+  "quota-exhausted": { status: 429, retry: "elsewhere", blame: "upstream", again: false },
+  overloaded: { status: 503, retry: "elsewhere", blame: "upstream", again: true },
+  "upstream-error": { status: 502, retry: "elsewhere", blame: "upstream", again: true },
+  unreachable: { status: 502, retry: "elsewhere", blame: "upstream", again: true },
   /** A kept-alive connection was reset before a byte of the answer: the request was never read. */
-  "stale-connection": { status: 502, retry: "same", blame: "upstream" },
-  "bad-response": { status: 502, retry: "elsewhere", blame: "upstream" },
-  "broken-stream": { status: 502, retry: "elsewhere", blame: "upstream" },
-  "timeout-connect": { status: 504, retry: "elsewhere", blame: "upstream" },
-  "timeout-first-token": { status: 504, retry: "elsewhere", blame: "upstream" },
-  "timeout-idle": { status: 504, retry: "elsewhere", blame: "upstream" },
-  "timeout-total": { status: 504, retry: "never", blame: "upstream" },
+  "stale-connection": { status: 502, retry: "same", blame: "upstream", again: true },
+  "bad-response": { status: 502, retry: "elsewhere", blame: "upstream", again: true },
+  "broken-stream": { status: 502, retry: "elsewhere", blame: "upstream", again: true },
+  "timeout-connect": { status: 504, retry: "elsewhere", blame: "upstream", again: true },
+  "timeout-first-token": { status: 504, retry: "elsewhere", blame: "upstream", again: true },
+  "timeout-idle": { status: 504, retry: "elsewhere", blame: "upstream", again: true },
+  "timeout-total": { status: 504, retry: "never", blame: "upstream", again: false },
 
-  draining: { status: 503, retry: "never", blame: "gateway" },
-  overwhelmed: { status: 503, retry: "never", blame: "gateway" },
-  internal: { status: 500, retry: "never", blame: "gateway" },
+  draining: { status: 503, retry: "never", blame: "gateway", again: true },
+  overwhelmed: { status: 503, retry: "never", blame: "gateway", again: true },
+  internal: { status: 500, retry: "never", blame: "gateway", again: false },
 } as const satisfies { readonly [kind: string]: FailureRow };
 
 export type FailureKind = keyof typeof failures;

@@ -12,12 +12,19 @@ export function own(value: JsonObject, name: string): Json | undefined {
   return Object.hasOwn(value, name) ? value[name] : undefined;
 }
 
-/** Removes object entries that are `undefined`; `JSON.stringify` drops them anyway, types do not. */
-export function compact(entries: { readonly [name: string]: Json | undefined }): JsonObject {
-  const result: { [name: string]: Json } = {};
-  for (const name of Object.keys(entries)) {
-    const value = entries[name];
-    if (value !== undefined) result[name] = value;
-  }
-  return result;
+/** Entries that may be undefined become entries that may be absent. */
+type Compact<Entries> = {
+  readonly [Name in keyof Entries as undefined extends Entries[Name] ? never : Name]: Entries[Name];
+} & {
+  readonly [Name in keyof Entries as undefined extends Entries[Name] ? Name : never]?: Exclude<
+    Entries[Name],
+    undefined
+  >;
+};
+
+/** Leaves out what is undefined: absent is unknown. Safe for `__proto__`, which stays an ordinary entry. */
+export function compact<Entries extends object>(entries: Entries): Compact<Entries> {
+  // What is undefined is gone: that is all that the type says.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return Object.fromEntries(Object.entries(entries).filter((entry) => entry[1] !== undefined)) as Compact<Entries>;
 }

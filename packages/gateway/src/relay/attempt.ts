@@ -90,6 +90,13 @@ export abstract class Attempt implements Ticking {
     this.flow?.cancel();
   }
 
+  /** Takes the reins of a call, which may have said a good deal before it handed them out. */
+  protected hold(flow: Flow): void {
+    this.flow = flow;
+    if (this.over) flow.cancel();
+    else if (this.#paused) flow.pause();
+  }
+
   pause(): void {
     this.#paused = true;
     this.flow?.pause();
@@ -278,8 +285,7 @@ export class WireAttempt extends Attempt implements WireReceiver {
       },
       this,
     );
-    this.flow = flow;
-    if (this.over) flow.cancel();
+    this.hold(flow);
   }
 
   failureEvent(why: Failure): Buffer {
@@ -429,8 +435,7 @@ export class EventAttempt extends Attempt {
         if (!this.over) this.guard(() => this.ended());
       },
     });
-    this.flow = flow;
-    if (this.over) flow.cancel();
+    this.hold(flow);
   }
 
   failureEvent(why: Failure): Buffer {

@@ -1,30 +1,14 @@
 import type { Ingress } from "../kernel/codec.ts";
 import { failures } from "../kernel/failure.ts";
-import type { Failure, FailureKind } from "../kernel/failure.ts";
+import type { Failure } from "../kernel/failure.ts";
 
 /** Seconds that a 429 or 503 names when nobody knows better. Short, since some clients sleep it through. */
 const defaultRetryAfter = 1;
 
-/** Kinds after which the same request may well succeed later. */
-const worthRetrying: ReadonlySet<FailureKind> = new Set<FailureKind>([
-  "rate-limited",
-  "overloaded",
-  "upstream-error",
-  "unreachable",
-  "stale-connection",
-  "bad-response",
-  "broken-stream",
-  "timeout-connect",
-  "timeout-first-token",
-  "timeout-idle",
-  "draining",
-  "overwhelmed",
-  "request-timeout",
-]);
-
 export interface ErrorAnswer {
   readonly status: number;
-  readonly headers: readonly [string, string][];
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
   readonly body: Buffer;
 }
 
@@ -33,18 +17,15 @@ export interface ErrorAnswer {
  * without it); `x-should-retry: false` tells the official SDKs that a retry is pointless.
  */
 export function errorAnswer(ingress: Pick<Ingress, "writeError">, failure: Failure): ErrorAnswer {
-  const { status } = failures[failure.kind];
+  const { status, again } = failures[failure.kind];
   const body = Buffer.from(JSON.stringify(ingress.writeError(failure)));
-  const headers: [string, string][] = [
-    ["content-type", "application/json; charset=utf-8"],
-    ["content-length", String(body.length)],
-  ];
+  const headers = ["content-type", "application/json; charset=utf-8", "content-length", String(body.length)];
   if (status === 429 || failure.retryAfter !== undefined || status === 503) {
     const seconds =
       failure.retryAfter === undefined ? defaultRetryAfter : Math.max(1, Math.ceil(failure.retryAfter / 1000));
-    headers.push(["retry-after", String(seconds)]);
+    headers.push("retry-after", String(seconds));
   }
-  if (!worthRetrying.has(failure.kind)) headers.push(["x-should-retry", "false"]);
+  if (!again) headers.push("x-should-retry", "false");
   return { status, headers, body };
 }
 

@@ -99,6 +99,17 @@ test("a driver may fail a call before it has handed out its reins", () => {
   assert.deepEqual(outcomes(rig), [[502, "unreachable"]]);
 });
 
+test("a driver that talks before it has handed out its reins is paused all the same", () => {
+  using rig = new Rig();
+  rig.scene.client.takes = false;
+  rig.scene.backend.onSend = (call) => {
+    call.head(200, eventStream);
+    call.data(events.text);
+  };
+  rig.start();
+  assert.equal(rig.call.paused, true);
+});
+
 test("a driver that throws ends its own exchange, and the fault is told", () => {
   using rig = new Rig();
   rig.scene.backend.onSend = () => {
@@ -326,7 +337,8 @@ function happen(rig: Rig, event: Happening): void {
       return call?.head(event.status, { ...type, ...retry });
     }
     case "data":
-      return call?.data(event.piece === "whole" ? whole : events[event.piece]);
+      // With a blank line, so that in a stream it spoils no event but itself.
+      return call?.data(event.piece === "whole" ? `${whole}\n\n` : events[event.piece]);
     case "fail":
       return call?.fail(event.kind);
     case "end":

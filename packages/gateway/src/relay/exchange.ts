@@ -36,7 +36,8 @@ export class Exchange implements AttemptOwner, Ticking {
   #failedBefore: AttemptReport["after"];
   #attempt: Attempt | undefined;
   #sight: Sight | undefined;
-  #waiting: NodeJS.Timeout | undefined;
+  /** The target that is waited for, and until when in monotonic milliseconds. */
+  #waiting: { readonly planned: PlannedAttempt; readonly until: number } | undefined;
   /** The head has been sent. */
   #opened = false;
   /** Content has been sent: from here on nobody else can answer. */
@@ -80,8 +81,8 @@ export class Exchange implements AttemptOwner, Ticking {
   failed(why: Failure): void {
     const attempt = this.#attempt;
     if (attempt === undefined) return;
-    if (why.kind === "rate-limited" || (why.kind === "overloaded" && why.retryAfter !== undefined)) {
-      this.#context.cooldowns.start(attempt.planned.endpoint, attempt.planned.model, why.retryAfter ?? 0);
+    if (why.retryAfter !== undefined && (why.kind === "rate-limited" || why.kind === "overloaded")) {
+      this.#context.cooldowns.start(attempt.planned.endpoint, attempt.planned.model, why.retryAfter);
     }
     this.#failures.push(why);
     this.#reportAttempt(attempt, why);
@@ -103,6 +104,7 @@ export class Exchange implements AttemptOwner, Ticking {
       this.#leave(`The client read nothing for ${settings.stall} ms.`);
       return client.destroy();
     }
+    if (this.#waiting !== undefined && now >= this.#waiting.until) this.#try(this.#waiting.planned);
     this.#attempt?.tick(now);
     if (
       !this.#settled &&
@@ -135,7 +137,7 @@ export class Exchange implements AttemptOwner, Ticking {
       this.#failures.push(coolingDown(planned.endpoint, wait));
       return this.#begin();
     }
-    this.#waiting = setTimeout(() => this.#try(planned), wait);
+    this.#waiting = { planned, until: this.#context.clock.monotonic() + wait };
   }
 
   /** When nothing else is left: the target that asked for the shortest pause, if that is worth waiting for. */
@@ -211,27 +213,23 @@ export class Exchange implements AttemptOwner, Ticking {
     if (this.#opened) return;
     this.#opened = true;
     const { client, codec, body } = this.#input;
-    const headers: [string, string][] = body.stream
-      ? [
-          ["content-type", codec.ingress.streamContentType],
-          ["cache-control", "no-store"],
-          // Keeps reverse proxies of the nginx family from holding events back.
-          ["x-accel-buffering", "no"],
-        ]
-      : [["content-type", "application/json; charset=utf-8"]];
-    if (length !== undefined) headers.push(["content-length", String(length)]);
+    const headers = body.stream
+      ? // The last keeps reverse proxies of the nginx family from holding events back.
+        ["content-type", codec.ingress.streamContentType, "cache-control", "no-store", "x-accel-buffering", "no"]
+      : ["content-type", "application/json; charset=utf-8"];
+    if (length !== undefined) headers.push("content-length", String(length));
     client.open(status, [...headers, ...this.#traceHeaders()]);
   }
 
   /** Who answered, as far as it is known when the head goes out. */
-  #traceHeaders(): [string, string][] {
-    const headers: [string, string][] = [["x-patchbay-attempts", String(this.#tries)]];
+  #traceHeaders(): string[] {
+    const headers = ["x-patchbay-attempts", String(this.#tries)];
     const attempt = this.#attempt;
     if (attempt?.firstAt !== undefined) {
-      headers.push(["x-patchbay-endpoint", headerText(attempt.planned.endpoint)]);
-      headers.push(["x-patchbay-model", headerText(attempt.planned.model)]);
+      headers.push("x-patchbay-endpoint", headerText(attempt.planned.endpoint));
+      headers.push("x-patchbay-model", headerText(attempt.planned.model));
       const losses = attempt.losses.map(({ field }) => field).join(",");
-      if (losses !== "") headers.push(["x-patchbay-loss", headerText(losses)]);
+      if (losses !== "") headers.push("x-patchbay-loss", headerText(losses));
     }
     return headers;
   }
@@ -263,7 +261,7 @@ export class Exchange implements AttemptOwner, Ticking {
   }
 
   #stop(why: Failure): void {
-    clearTimeout(this.#waiting);
+    this.#waiting = undefined;
     const attempt = this.#attempt;
     if (attempt === undefined || attempt.over) return;
     attempt.cancel();

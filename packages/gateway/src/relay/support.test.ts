@@ -42,11 +42,11 @@ export class FakeClient implements ClientSink {
   state: "waiting" | "open" | "ended" | "destroyed" | "gone" = "waiting";
   readonly faults: string[] = [];
 
-  open(status: number, headers: readonly [string, string][]): void {
+  open(status: number, headers: readonly string[]): void {
     if (this.state !== "waiting") this.faults.push(`opened when ${this.state}`);
     this.state = "open";
     this.status = status;
-    this.headers = new Map(headers);
+    this.headers = byName(headers);
   }
 
   write(bytes: Buffer): boolean {
@@ -261,3 +261,10 @@ export const whole = JSON.stringify({
 
 export const eventStream = { "content-type": "text/event-stream" };
 export const json = { "content-type": "application/json" };
+
+/** Names and values in turn, as a map. */
+export function byName(headers: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(
+    headers.flatMap((name, index): [string, string][] => (index % 2 === 0 ? [[name, headers[index + 1] ?? ""]] : [])),
+  );
+}

@@ -14,8 +14,8 @@ import type { Ticker } from "./ticker.ts";
 
 /** The client's side of an exchange, as the listener offers it. No method throws. */
 export interface ClientSink {
-  /** Sends the head. Called once, before any `write`. */
-  open(status: number, headers: readonly [string, string][]): void;
+  /** Sends the head. Called once, before any `write`. @param headers Names and values in turn. */
+  open(status: number, headers: readonly string[]): void;
   /** False when the client reads more slowly than we write: wait for `drained`. */
   write(bytes: Buffer): boolean;
   /** Ends the answer well. @param stall How long the client may leave the rest of it unread, in milliseconds. */

@@ -45,7 +45,6 @@ export interface Target {
   readonly endpoint: string;
   /** The actual model; may hold one `*`, which takes the text that the virtual model's `*` matched. */
   readonly model: string;
-  readonly weight?: number;
 }
 
 export type Strategy = "backup";

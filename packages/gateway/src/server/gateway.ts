@@ -156,9 +156,7 @@ export class Gateway {
       );
       return this.refuse(incoming, codec.ingress, why);
     }
-    const sink = new ResponseSink(incoming.response, this.#commonHeaders(incoming), () =>
-      this.#close(exchange),
-    );
+    const sink = new ResponseSink(incoming.response, this.#commonHeaders(incoming), () => this.#close(exchange));
     const exchange = new Exchange(
       {
         id: incoming.id,
@@ -183,7 +181,7 @@ export class Gateway {
   refuse(incoming: Incoming, errors: Pick<Ingress, "writeError">, why: Failure, about?: RefusedRequest): void {
     const { request, response } = incoming;
     const answer = errorAnswer(errors, why);
-    const headers = [...this.#commonHeaders(incoming), ...answer.headers.flat()];
+    const headers = [...this.#commonHeaders(incoming), ...answer.headers];
     this.service.refused({
       id: incoming.id,
       failure: why,
@@ -307,7 +305,8 @@ export class Gateway {
       const why = failure("forbidden", "Pages of this origin need a key, or to be listed in server.cors.origins.");
       return this.refuse(incoming, route.errors, why);
     }
-    route.handle({ ...incoming, identity: who.value });
+    incoming.identity = who.value;
+    route.handle(incoming);
   }
 
   #commonHeaders({ id, request }: Incoming): string[] {
@@ -335,8 +334,8 @@ export class Gateway {
       if (taken === socket && headersSent) return void socket.destroy();
     }
     const { status, headers, body } = errorAnswer(this.#errors, why);
-    const lines = [["x-request-id", newId()], ...headers, ["connection", "close"]];
-    const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+    const flat = ["x-request-id", newId(), ...headers, "connection", "close"];
+    const head = flat.map((text, index) => (index % 2 === 0 ? `${text}: ` : `${text}\r\n`)).join("");
     socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n`), body]));
     setTimeout(() => socket.destroy(), lingerTime).unref();
   }

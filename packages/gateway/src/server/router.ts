@@ -13,7 +13,7 @@ export interface Incoming {
   readonly path: string;
   readonly query: string;
   /** Set once the caller is known; public routes have none. */
-  readonly identity?: Identity;
+  identity?: Identity;
 }
 
 export interface Route {

@@ -45,7 +45,7 @@ test("an answer that is read to its end is closed, not gone", async () => {
   await using line = await open();
   let text = "";
   line.client.on("data", (chunk) => (text += chunk.toString()));
-  line.sink.open(200, [["content-type", "text/plain"]]);
+  line.sink.open(200, ["content-type", "text/plain"]);
   line.sink.write(Buffer.from("a"));
   line.sink.end(Buffer.from("b"), 1000);
   await closing(line.response);

@@ -24,11 +24,9 @@ export class ResponseSink implements ClientSink {
     response.on("error", nothing);
   }
 
-  open(status: number, headers: readonly [string, string][]): void {
+  open(status: number, headers: readonly string[]): void {
     if (this.#response.headersSent || this.#response.destroyed) return;
-    const flat = [...this.#common];
-    for (const [name, value] of headers) flat.push(name, value);
-    this.#response.writeHead(status, flat);
+    this.#response.writeHead(status, [...this.#common, ...headers]);
   }
 
   write(bytes: Buffer): boolean {

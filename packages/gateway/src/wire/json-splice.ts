@@ -26,6 +26,7 @@ export function splice(bytes: Buffer, object: ScannedObject, edits: readonly Edi
 
 /** The same as pieces that share the rope's memory, for whoever can send them without putting them together. */
 export function splicePieces(rope: Rope, object: ScannedObject, edits: readonly Edit[]): readonly Buffer[] {
+  if (edits.length === 0) return rope.pieces(0, rope.length);
   const members = new Map(object.fields.map((field) => [foldName(field.name), field]));
   const taken = namesAfter(members, edits);
   const cuts: Cut[] = [];

@@ -24,7 +24,10 @@ export async function startCanned(answer: (body: string) => Canned): Promise<Can
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      if (request.method !== "POST") return response.writeHead(404).end();
+      if (request.method !== "POST") {
+        response.writeHead(404).end();
+        return;
+      }
       const body = Buffer.concat(chunks).toString();
       bodies.push(body);
       const { type = "text/event-stream", pieces, cut = false } = answer(body);

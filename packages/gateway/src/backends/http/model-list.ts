@@ -1,4 +1,4 @@
-import { isJsonObject, own, type Json, type JsonObject } from "../../kernel/json.ts";
+import { compact, isJsonObject, own, type Json, type JsonObject } from "../../kernel/json.ts";
 import type { Price } from "../../kernel/usage.ts";
 import type { CatalogModel, ModelFacts } from "../../routing/types.ts";
 
@@ -143,7 +143,7 @@ function abilities(model: JsonObject, sources: readonly JsonObject[]): ModelFact
     first(model, ["supports_reasoning"], flag) ??
     (spoken.has("reasoning") || spoken.has("reasoning_effort") ? true : undefined);
   const embeddings = embeddingTypes.has(text(own(model, "type")) ?? "") || spoken.has("embeddings") ? true : undefined;
-  return defined({ tools, reasoning, embeddings });
+  return compact({ tools, reasoning, embeddings });
 }
 
 /** What goes in and comes out, in the words of OpenRouter: `text`, `image`, `audio`, `file`. */
@@ -155,7 +155,7 @@ function modalities(model: JsonObject): ModelFacts {
     first(model, ["supports_image_in", "supports_image_input"], flag) === true ||
     // LM Studio: a vision-language model.
     text(own(model, "type")) === "vlm";
-  return defined({
+  return compact({
     inputModalities:
       first(architecture, ["input_modalities"], words) ??
       first(model, ["input_modalities"], words) ??
@@ -164,17 +164,10 @@ function modalities(model: JsonObject): ModelFacts {
   });
 }
 
-type Loose<Facts> = { readonly [Name in keyof Facts]: Facts[Name] | undefined };
-
-/** Leaves out what is undefined: absent means unknown. */
-function defined(facts: Loose<ModelFacts>): ModelFacts {
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
-}
-
 function readFacts(model: JsonObject): ModelFacts {
   const sources = places(model);
   const meta = object(own(model, "meta"));
-  return defined({
+  return compact({
     // llama.cpp: what it was started with, else what the model was trained with.
     contextWindow: firstIn(sources, contextNames, count) ?? first(meta, ["n_ctx", "n_ctx_train"], count),
     maxOutputTokens: firstIn(sources, outputNames, count),

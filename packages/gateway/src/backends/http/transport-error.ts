@@ -22,6 +22,7 @@ const unreachable: { readonly [code: string]: string } = {
 };
 
 const tls = /^(?:CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO)/;
+const notHttp = /^(?:HPE_|UND_ERR_HEADERS|UND_ERR_RES|HTTPParserError$)/;
 const closed = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET", "UND_ERR_CLOSED", "UND_ERR_DESTROYED"]);
 
 /**
@@ -56,7 +57,7 @@ export function transportFailure(error: unknown, name: string, answered: boolean
   }
   const words = unreachable[code];
   if (words !== undefined) return failure("unreachable", `${name} ${words} (${code}).`, { upstreamCode: code });
-  if (code.startsWith("HPE_") || code.startsWith("UND_ERR_HEADERS") || code === "HTTPParserError") {
+  if (notHttp.test(code)) {
     return failure("bad-response", `${name} answered with something that is not HTTP (${code}).`, {
       upstreamCode: code,
     });

@@ -1,7 +1,8 @@
+import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Message, Part, ReasoningPart, ToolCallPart } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
-import { objectOf, present, textOf, unlessEmpty, without } from "../shared/json.ts";
+import { objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
 import { readContent } from "./parts.ts";
 
 const roles = ["system", "assistant", "user", "function", "tool", "developer"] as const;
@@ -50,7 +51,7 @@ export class MessageReader {
   #plain(message: JsonObject, path: string): Omit<Message, "role"> {
     const name = this.#complaints.string(message["name"], `${path}.name`);
     const parts = readContent(message["content"], `${path}.content`, this.#complaints);
-    return { ...present({ name }), parts, ...extraOf(message, fields.plain) };
+    return { ...compact({ name }), parts, ...extraOf(message, fields.plain) };
   }
 
   #assistant(message: JsonObject, index: number): Message {
@@ -72,7 +73,7 @@ export class MessageReader {
       // This entry tells that the first call is written back in the legacy form.
       ...(legacy && { function_call: without(legacy, new Set(["name", "arguments"])) }),
     };
-    return { role: "assistant", ...present({ name }), parts, ...extraOf(rest, new Set()) };
+    return { role: "assistant", ...compact({ name }), parts, ...extraOf(rest, new Set()) };
   }
 
   #call(value: Json, path: string): ToolCallPart | undefined {
@@ -117,8 +118,8 @@ export class MessageReader {
     const name = this.#complaints.string(message["name"], `${path}.name`);
     const content = readContent(message["content"], `${path}.content`, this.#complaints);
     if (id === undefined) return undefined;
-    const parts: Part[] = [{ type: "tool-result", id, ...present({ name }), content }];
-    return { role: "tool", ...present({ name }), parts, ...extraOf(message, fields.tool) };
+    const parts: Part[] = [{ type: "tool-result", id, ...compact({ name }), content }];
+    return { role: "tool", ...compact({ name }), parts, ...extraOf(message, fields.tool) };
   }
 
   /** The answer to a legacy call names the function only. */

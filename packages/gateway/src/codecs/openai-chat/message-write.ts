@@ -1,9 +1,10 @@
 import type { Dialect } from "../../kernel/codec.ts";
+import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { Message, Part, ReasoningPart, ToolCallPart, ToolResultPart } from "../../kernel/request.ts";
 import { foreignLosses } from "../shared/extra.ts";
-import { objectOf, present, without } from "../shared/json.ts";
+import { objectOf, without } from "../shared/json.ts";
 import { legacyMark } from "./message-read.ts";
 import { writeContent } from "./parts.ts";
 
@@ -73,7 +74,7 @@ export class MessageWriter {
     return {
       ...message.extra?.["openai-chat"],
       role: message.role === "system" ? system : "user",
-      ...present({ name: message.name }),
+      ...compact({ name: message.name }),
       content: writeContent(parts, `${path}.content`, this.#losses) ?? "",
     };
   }
@@ -95,7 +96,7 @@ export class MessageWriter {
     return {
       ...rest,
       role: "assistant",
-      ...present({ name: message.name }),
+      ...compact({ name: message.name }),
       content: writeContent(plain, `${path}.content`, this.#losses) ?? nothing,
       ...fields,
     };

@@ -1,8 +1,9 @@
+import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { AudioPart, FilePart, ImagePart, MediaSource, Part } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
-import { objectOf, present, unlessEmpty, without } from "../shared/json.ts";
+import { objectOf, unlessEmpty, without } from "../shared/json.ts";
 
 /** `keep` of a part: its unknown fields, with those of its inner object under that object's name. */
 function keepOf(part: JsonObject, inner: string, known: readonly string[]): { keep?: { "openai-chat": JsonObject } } {
@@ -59,7 +60,7 @@ function readImage(part: JsonObject, path: string, complaints: Complaints): Imag
   return {
     type: "image",
     source: readUrl(url),
-    ...present({ detail }),
+    ...compact({ detail }),
     ...keepOf(part, "image_url", ["url", "detail"]),
   };
 }
@@ -87,7 +88,7 @@ function readFile(part: JsonObject, path: string, complaints: Complaints): FileP
   if (data === undefined && id === undefined) return complaints.missing(`${path}.file_id`);
   const source: MediaSource = data === undefined ? { kind: "reference", id: id ?? "" } : readFileData(data, filename);
   const known = ["filename", "file_data", ...(data === undefined ? ["file_id"] : [])];
-  return { type: "file", source, ...present({ filename }), ...keepOf(part, "file", known) };
+  return { type: "file", source, ...compact({ filename }), ...keepOf(part, "file", known) };
 }
 
 /** File data is a data URL; plain base64 is taken for what the file's name says. */
@@ -130,7 +131,7 @@ export function writePart(part: Part, path: string, losses: Loss[]): JsonObject 
       const image = {
         ...inner("image_url"),
         url,
-        ...present({ detail: part.detail }),
+        ...compact({ detail: part.detail }),
       } as JsonObject;
       return { ...keep, type: "image_url", image_url: image };
     }
@@ -150,7 +151,7 @@ export function writePart(part: Part, path: string, losses: Loss[]): JsonObject 
       const file = {
         ...inner("file"),
         ...data,
-        ...present({ filename: part.filename }),
+        ...compact({ filename: part.filename }),
       } as JsonObject;
       return { ...keep, type: "file", file };
     }

@@ -1,10 +1,11 @@
 import type { DecodedRequest } from "../../kernel/codec.ts";
+import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { GenerationRequest, Message, OutputFormat, Sampling } from "../../kernel/request.ts";
 import type { Result } from "../../kernel/result.ts";
 import { Complaints } from "../shared/complaints.ts";
-import { objectOf, present, unlessEmpty, without } from "../shared/json.ts";
+import { objectOf, unlessEmpty, without } from "../shared/json.ts";
 import { MessageReader } from "./message-read.ts";
 import { readFunctionChoice, readFunctions, readToolChoice, readTools } from "./tools.ts";
 
@@ -59,7 +60,7 @@ function readBody(body: JsonObject, complaints: Complaints, losses: Loss[]): Gen
     tools: legacy ? readFunctions(functions, complaints) : read.tools,
     sampling,
     stream: complaints.boolean(stream, "stream") ?? false,
-    ...present({
+    ...compact({
       toolChoice: readToolChoice(tool_choice, complaints, losses) ?? readFunctionChoice(function_call, complaints),
       // The legacy form of an answer has room for one call.
       parallelToolCalls: complaints.boolean(parallel_tool_calls, "parallel_tool_calls") ?? (legacy ? false : undefined),
@@ -93,7 +94,7 @@ function readMessages(value: Json | undefined, complaints: Complaints): readonly
 function readSampling(body: JsonObject, complaints: Complaints): { sampling: Sampling; rest: JsonObject } {
   const { temperature, top_p, top_k, min_p, frequency_penalty, presence_penalty, seed, ...others } = body;
   const { stop, logprobs, top_logprobs, ...rest } = others;
-  const sampling = present({
+  const sampling = compact({
     temperature: complaints.number(temperature, "temperature"),
     topP: complaints.number(top_p, "top_p"),
     topK: complaints.number(top_k, "top_k"),
@@ -131,9 +132,9 @@ function readOutput(value: Json | undefined, complaints: Complaints): ReadOutput
   const outer = without(format, new Set(["type", "json_schema"]));
   switch (type) {
     case "text":
-      return { format: { type: "text" }, ...present({ rest: unlessEmpty(outer) }) };
+      return { format: { type: "text" }, ...compact({ rest: unlessEmpty(outer) }) };
     case "json_object":
-      return { format: { type: "json" }, ...present({ rest: unlessEmpty(outer) }) };
+      return { format: { type: "json" }, ...compact({ rest: unlessEmpty(outer) }) };
     case "json_schema": {
       const path = "response_format.json_schema";
       const inner = complaints.requiredObject(format["json_schema"], path);
@@ -142,7 +143,7 @@ function readOutput(value: Json | undefined, complaints: Complaints): ReadOutput
       const rest = unlessEmpty({ ...outer, ...(innerRest && { json_schema: innerRest }) });
       return {
         format: { type: "json-schema", ...readSchema(inner, path, complaints) },
-        ...present({ rest }),
+        ...compact({ rest }),
       };
     }
     default:
@@ -151,7 +152,7 @@ function readOutput(value: Json | undefined, complaints: Complaints): ReadOutput
 }
 
 function readSchema(inner: JsonObject, path: string, complaints: Complaints) {
-  return present({
+  return compact({
     name: complaints.requiredString(inner["name"], `${path}.name`),
     description: complaints.string(inner["description"], `${path}.description`),
     schema: complaints.object(inner["schema"], `${path}.schema`),

@@ -1,9 +1,10 @@
 import type { Dialect } from "../../kernel/codec.ts";
+import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { CanonicalRequest, GenerationRequest, OutputFormat, Sampling } from "../../kernel/request.ts";
 import { foreignLosses } from "../shared/extra.ts";
-import { arrayOf, objectOf, present, unlessEmpty, without } from "../shared/json.ts";
+import { arrayOf, objectOf, unlessEmpty, without } from "../shared/json.ts";
 import { MessageWriter } from "./message-write.ts";
 import { legacyMarks } from "./request-read.ts";
 import { functionOf, writeFunctionChoice, writeTool, writeToolChoice } from "./tools.ts";
@@ -28,7 +29,7 @@ export function writeRequest(
     messages: new MessageWriter(dialect, losses).write(request.messages),
     ...writeTools(request, losses),
     ...writeSampling(request.sampling),
-    ...present({
+    ...compact({
       [dialect.maxTokensField ?? "max_completion_tokens"]: request.maxOutputTokens,
       n: request.candidates,
       reasoning_effort: writeEffort(request.reasoning, losses),
@@ -45,7 +46,7 @@ function writeTools(request: GenerationRequest, losses: Loss[]): JsonObject {
   const legacy = legacyMarks(request);
   const tools = [...request.tools.map(writeTool), ...arrayOf(request.extra?.["openai-chat"]?.["tools"])];
   const { toolChoice, parallelToolCalls } = request;
-  return present({
+  return compact({
     functions: legacy.tools ? request.tools.map(functionOf) : undefined,
     tools: legacy.tools || tools.length === 0 ? undefined : tools,
     function_call: legacy.choice && toolChoice ? writeFunctionChoice(toolChoice) : undefined,
@@ -55,7 +56,7 @@ function writeTools(request: GenerationRequest, losses: Loss[]): JsonObject {
 }
 
 function writeSampling(sampling: Sampling): JsonObject {
-  return present({
+  return compact({
     temperature: sampling.temperature,
     top_p: sampling.topP,
     top_k: sampling.topK,
@@ -95,6 +96,6 @@ function writeOutput(output: OutputFormat | undefined, rest: JsonObject | undefi
   if (output.type === "text") return { ...rest, type: "text" };
   if (output.type === "json") return { ...rest, type: "json_object" };
   const { name = "answer", description, schema, strict } = output;
-  const inner: JsonObject = { ...objectOf(rest?.["json_schema"]), name, ...present({ description, schema, strict }) };
+  const inner: JsonObject = { ...objectOf(rest?.["json_schema"]), name, ...compact({ description, schema, strict }) };
   return { ...rest, type: "json_schema", json_schema: inner };
 }

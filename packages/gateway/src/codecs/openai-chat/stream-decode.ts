@@ -1,8 +1,9 @@
 import type { PartHead } from "../../kernel/event.ts";
+import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Extra } from "../../kernel/request.ts";
 import { ChangedFields, vendorExtra } from "../shared/extra.ts";
-import { arrayOf, objectOf, present, textOf } from "../shared/json.ts";
+import { arrayOf, objectOf, textOf } from "../shared/json.ts";
 import type { AnswerGrammar, CandidateContext, CandidateReader } from "../shared/openai-decoder.ts";
 import { CallTable } from "./call-decode.ts";
 
@@ -125,7 +126,7 @@ class ChatReader implements CandidateReader {
 
   #delta(part: number, text: string, logprobs?: Json): void {
     const { candidate } = this.#context;
-    this.#context.emit({ type: "part-delta", candidate, part, text, ...present({ logprobs }) });
+    this.#context.emit({ type: "part-delta", candidate, part, text, ...compact({ logprobs }) });
   }
 
   #end(part: number, keep: Extra | undefined): void {
@@ -133,7 +134,7 @@ class ChatReader implements CandidateReader {
       type: "part-end",
       candidate: this.#context.candidate,
       part,
-      ...present({ keep }),
+      ...compact({ keep }),
     });
   }
 }

@@ -1,8 +1,9 @@
+import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { Tool, ToolChoice } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
-import { objectOf, present, unlessEmpty, without } from "../shared/json.ts";
+import { objectOf, unlessEmpty, without } from "../shared/json.ts";
 
 const functionFields = new Set(["name", "description", "parameters", "strict"]);
 const customFields = new Set(["name", "description", "format"]);
@@ -56,14 +57,14 @@ function readFunction(inner: JsonObject, path: string, complaints: Complaints): 
   const description = complaints.string(inner["description"], `${path}.description`);
   const parameters = complaints.object(inner["parameters"], `${path}.parameters`);
   const strict = complaints.boolean(inner["strict"], `${path}.strict`);
-  return name === undefined ? undefined : { tool: "function", name, ...present({ description, parameters, strict }) };
+  return name === undefined ? undefined : { tool: "function", name, ...compact({ description, parameters, strict }) };
 }
 
 function readCustom(inner: JsonObject, path: string, complaints: Complaints): Tool | undefined {
   const name = complaints.requiredString(inner["name"], `${path}.name`);
   const description = complaints.string(inner["description"], `${path}.description`);
   const format = complaints.object(inner["format"], `${path}.format`);
-  return name === undefined ? undefined : { tool: "custom", name, ...present({ description, format }) };
+  return name === undefined ? undefined : { tool: "custom", name, ...compact({ description, format }) };
 }
 
 /** One entry of `tools`. */
@@ -77,13 +78,13 @@ export function writeTool(tool: Tool): JsonObject {
 export function functionOf(tool: Tool): JsonObject {
   const { name, description, parameters, strict } = tool;
   const rest = objectOf(tool.extra?.["openai-chat"]?.["function"]);
-  return { ...rest, name, ...present({ description, parameters, strict }) };
+  return { ...rest, name, ...compact({ description, parameters, strict }) };
 }
 
 function customOf(tool: Tool): JsonObject {
   const { name, description, format } = tool;
   const rest = objectOf(tool.extra?.["openai-chat"]?.["custom"]);
-  return { ...rest, name, ...present({ description, format }) };
+  return { ...rest, name, ...compact({ description, format }) };
 }
 
 const choiceWords = ["none", "auto", "required"] as const;

@@ -1,11 +1,12 @@
 import type { DecodedRequest, Dialect } from "../../kernel/codec.ts";
+import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { CanonicalRequest, GenerationRequest } from "../../kernel/request.ts";
 import type { Result } from "../../kernel/result.ts";
 import { Complaints } from "../shared/complaints.ts";
 import { foreignLosses } from "../shared/extra.ts";
-import { objectOf, present, unlessEmpty, without } from "../shared/json.ts";
+import { objectOf, unlessEmpty, without } from "../shared/json.ts";
 
 /**
  * Reads a legacy completion request as one message of the user's. Only what a conversation can say is accepted;
@@ -39,7 +40,7 @@ function readBody(body: JsonObject, complaints: Complaints): GenerationRequest {
     model: name ?? "",
     messages: [{ role: "user", parts: [{ type: "text", text }] }],
     tools: [],
-    sampling: present({
+    sampling: compact({
       temperature: complaints.number(temperature, "temperature"),
       topP: complaints.number(top_p, "top_p"),
       topK: complaints.number(top_k, "top_k"),
@@ -50,7 +51,7 @@ function readBody(body: JsonObject, complaints: Complaints): GenerationRequest {
       stop: complaints.strings(stop, "stop"),
     }),
     stream: complaints.boolean(stream, "stream") ?? false,
-    ...present({
+    ...compact({
       maxOutputTokens: complaints.integer(max_tokens, "max_tokens", { least: 0 }),
       candidates: complaints.integer(n, "n", { least: 1, most: 128 }),
       user: complaints.string(user, "user"),
@@ -97,7 +98,7 @@ export function writeRequest(
     ...without(own, woven),
     model: request.model,
     prompt: writePrompt(request, losses),
-    ...present({
+    ...compact({
       max_tokens: request.maxOutputTokens,
       temperature: sampling.temperature,
       top_p: sampling.topP,

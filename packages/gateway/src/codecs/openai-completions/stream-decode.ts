@@ -1,5 +1,6 @@
+import { compact } from "../../kernel/json.ts";
 import type { JsonObject } from "../../kernel/json.ts";
-import { objectOf, present } from "../shared/json.ts";
+import { objectOf } from "../shared/json.ts";
 import type { AnswerGrammar, CandidateContext, CandidateReader } from "../shared/openai-decoder.ts";
 import type { ChoiceSight } from "../shared/openai-tap.ts";
 
@@ -20,7 +21,7 @@ class CompletionReader implements CandidateReader {
     const { candidate, emit } = this.#context;
     if (!this.#open) emit({ type: "part-start", candidate, part: 0, head: { type: "text" } });
     this.#open = true;
-    emit({ type: "part-delta", candidate, part: 0, text, ...present({ logprobs }) });
+    emit({ type: "part-delta", candidate, part: 0, text, ...compact({ logprobs }) });
   }
 
   close(): void {

@@ -2,11 +2,12 @@ import type { AnswerContext, Observation, Tap, TapVerdict, WireEvent } from "../
 import type { AnswerEvent } from "../../kernel/event.ts";
 import type { Failure } from "../../kernel/failure.ts";
 import { failure } from "../../kernel/failure.ts";
+import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import { ChangedFields, mergeAll, vendorExtra, vendorFields } from "../shared/extra.ts";
 import { foldAnswer } from "../shared/fold.ts";
-import { arrayOf, countOf, objectOf, parseObject, present, textOf } from "../shared/json.ts";
+import { arrayOf, countOf, objectOf, parseObject, textOf } from "../shared/json.ts";
 import { errorInside } from "../shared/openai-error-read.ts";
 import { writeStreamError } from "../shared/openai-error-write.ts";
 import { dataEvent, isDone } from "../shared/openai-sse.ts";
@@ -24,7 +25,7 @@ export function readAnswer(body: JsonObject): readonly AnswerEvent[] {
   const events: AnswerEvent[] = [
     {
       type: "start",
-      ...present({
+      ...compact({
         id: textOf(body["id"]),
         model: textOf(body["model"]),
         created: countOf(body["created"]),

@@ -1,11 +1,12 @@
 import type { DecodedRequest } from "../../kernel/codec.ts";
+import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { CanonicalRequest, EmbeddingRequest } from "../../kernel/request.ts";
 import type { Result } from "../../kernel/result.ts";
 import { Complaints } from "../shared/complaints.ts";
 import { foreignLosses } from "../shared/extra.ts";
-import { present, unlessEmpty } from "../shared/json.ts";
+import { unlessEmpty } from "../shared/json.ts";
 
 /** Most inputs of one request, OpenAI's own limit. */
 const mostInputs = 2048;
@@ -25,7 +26,7 @@ export function readRequest(body: JsonObject): Result<DecodedRequest> {
     operation: "embed",
     model: complaints.requiredString(model, "model") ?? "",
     inputs: readInput(input, complaints),
-    ...present({
+    ...compact({
       dimensions: complaints.integer(dimensions, "dimensions", { least: 1 }),
       user: complaints.string(user, "user"),
       extra: extra && { "openai-embeddings": extra },
@@ -86,7 +87,7 @@ export function writeRequest(request: CanonicalRequest): {
     ...request.extra?.["openai-embeddings"],
     model: request.model,
     input: request.inputs.length === 1 && typeof only === "string" ? only : request.inputs,
-    ...present({ dimensions: request.dimensions, user: request.user }),
+    ...compact({ dimensions: request.dimensions, user: request.user }),
   } as JsonObject;
   return { body, losses: foreignLosses(request.extra, "openai-embeddings", "") };
 }

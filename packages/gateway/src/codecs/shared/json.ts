@@ -40,14 +40,3 @@ export function without(value: JsonObject, names: ReadonlySet<string>): JsonObje
 export function unlessEmpty(value: JsonObject): JsonObject | undefined {
   return Object.keys(value).length === 0 ? undefined : value;
 }
-
-export type Present<Entries> = {
-  readonly [Name in keyof Entries]?: Exclude<Entries[Name], undefined>;
-};
-
-/** Leaves out what is undefined, so that optional fields are absent rather than undefined. */
-export function present<Entries extends object>(entries: Entries): Present<Entries> {
-  // What is undefined is gone: that is all that the type says.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return Object.fromEntries(Object.entries(entries).filter((entry) => entry[1] !== undefined)) as Present<Entries>;
-}

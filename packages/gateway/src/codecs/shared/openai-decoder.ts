@@ -2,11 +2,12 @@ import type { WireEvent } from "../../kernel/codec.ts";
 import type { AnswerEvent } from "../../kernel/event.ts";
 import type { Failure } from "../../kernel/failure.ts";
 import { failure } from "../../kernel/failure.ts";
+import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import type { Protocol } from "../../kernel/protocol.ts";
 import { ChangedFields, vendorExtra } from "./extra.ts";
-import { arrayOf, countOf, objectOf, parseObject, present, textOf } from "./json.ts";
+import { arrayOf, countOf, objectOf, parseObject, textOf } from "./json.ts";
 import { errorInside, readError } from "./openai-error-read.ts";
 import { readFinish } from "./openai-finish.ts";
 import { isDone } from "./openai-sse.ts";
@@ -146,7 +147,7 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
       this.#out.push({
         type: "start",
         // Azure's first chunk has an empty id and model and 0 as its time.
-        ...present({
+        ...compact({
           id: textOf(chunk["id"]),
           model: textOf(chunk["model"]),
           created: created || undefined,
@@ -198,7 +199,7 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
     if (text === this.#usage) return;
     this.#usage = text;
     const extra = vendorExtra(this.#grammar.protocol, { usage: usageRemainder(usage) });
-    this.#out.push({ type: "usage", usage: readUsage(usage), ...present({ extra }) });
+    this.#out.push({ type: "usage", usage: readUsage(usage), ...compact({ extra }) });
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Failure } from "../../kernel/failure.ts";
 import { failure } from "../../kernel/failure.ts";
+import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
-import { arrayOf, objectOf, present, textOf } from "./json.ts";
+import { arrayOf, objectOf, textOf } from "./json.ts";
 import { classify } from "./openai-error-kind.ts";
 
 const longestMessage = 500;
@@ -30,7 +31,7 @@ export function readError(status: number, body: Json | undefined): Failure {
   return failure(
     kind,
     message || plain,
-    present({
+    compact({
       param: said.param,
       upstreamCode: said.code,
       upstreamType: said.type,

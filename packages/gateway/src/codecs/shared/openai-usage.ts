@@ -1,6 +1,7 @@
+import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Usage } from "../../kernel/usage.ts";
-import { arrayOf, countOf, objectOf, present, unlessEmpty, without } from "./json.ts";
+import { arrayOf, countOf, objectOf, unlessEmpty, without } from "./json.ts";
 
 /**
  * The `usage` object of an answer or chunk, wherever the backend put it: at the top (OpenAI), in `x_groq`
@@ -24,7 +25,7 @@ export function readUsage(usage: JsonObject): Usage {
   const inputTokens = first(usage["prompt_tokens"], usage["input_tokens"], usage["input"]);
   const written = first(usage["completion_tokens"], usage["output_tokens"], usage["output"]);
   const reasoningTokens = first(output["reasoning_tokens"], usage["reasoning_tokens"]);
-  return present({
+  return compact({
     inputTokens,
     outputTokens: wholeOutput({
       inputTokens,
@@ -84,18 +85,18 @@ export function writeUsage(usage: Usage, rest: JsonObject): JsonObject {
   const total = inputTokens !== undefined && outputTokens !== undefined ? inputTokens + outputTokens : undefined;
   const input = {
     ...objectOf(rest["prompt_tokens_details"]),
-    ...present({
+    ...compact({
       cached_tokens: usage.cacheReadTokens,
       cache_write_tokens: usage.cacheWriteTokens,
     }),
   } as JsonObject;
   const output = {
     ...objectOf(rest["completion_tokens_details"]),
-    ...present({ reasoning_tokens: usage.reasoningTokens }),
+    ...compact({ reasoning_tokens: usage.reasoningTokens }),
   } as JsonObject;
   return {
     ...rest,
-    ...present({
+    ...compact({
       prompt_tokens: inputTokens,
       completion_tokens: outputTokens,
       total_tokens: total,
