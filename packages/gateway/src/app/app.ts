@@ -3,6 +3,7 @@ import type { Backend } from "../backends/types.ts";
 import { openaiChat } from "../codecs/openai-chat/index.ts";
 import { openaiCompletions } from "../codecs/openai-completions/index.ts";
 import { openaiEmbeddings } from "../codecs/openai-embeddings/index.ts";
+import { readRegularFile } from "../config/files.ts";
 import { formatProblem } from "../config/problems.ts";
 import type { Config, EndpointSettings } from "../config/types.ts";
 import { watchDocument } from "../config/watch.ts";
@@ -112,9 +113,10 @@ export class App implements AsyncDisposable {
    * Opens everything and listens.
    *
    * @param config What `readConfig` gave for the same options.
+   * @param text The document's text that it was made of, so that a change since then is seen.
    * @throws StartError with the exit code, when something that must be there is not.
    */
-  static async start(options: AppOptions, config: Config): Promise<App> {
+  static async start(options: AppOptions, config: Config, text?: string): Promise<App> {
     const [log, local] = await Promise.all([
       openLog({
         level: parseLevel(config.log.level) ?? "info",
@@ -130,7 +132,7 @@ export class App implements AsyncDisposable {
       throw StartError.fromStore(error);
     }
     try {
-      await app.#open();
+      await app.#open(text);
     } catch (error) {
       await app[Symbol.asyncDispose]();
       throw StartError.fromStore(error);
@@ -153,7 +155,7 @@ export class App implements AsyncDisposable {
 
   /** Reads the document again. What is invalid changes nothing and is reported. */
   reload(text?: string): void {
-    const loaded = readConfig(this.#options, text);
+    const loaded = readConfig(this.#options, text, readRegularFile);
     if (!loaded.ok) {
       const lines = loaded.problems.map(formatProblem);
       this.#documentProblem = `the document was not taken over: ${lines[0] ?? "it is invalid"}`;
@@ -231,7 +233,7 @@ export class App implements AsyncDisposable {
     return { clock: systemClock, keys: this.#store.keys, directory: this.#directory };
   }
 
-  async #open(): Promise<void> {
+  async #open(text: string | undefined): Promise<void> {
     const { config } = this;
     const { host, port } = config.server;
     this.#known();
@@ -246,7 +248,7 @@ export class App implements AsyncDisposable {
     const { file } = this.#options;
     if (file !== undefined) {
       try {
-        this.#watcher = watchDocument(file, (text) => this.reload(text));
+        this.#watcher = watchDocument(file, (changed) => this.reload(changed), text === undefined ? {} : { text });
       } catch (error) {
         this.#log.warn("the document is not watched; send SIGHUP after a change", { file, error });
       }

@@ -61,7 +61,7 @@ export function assemble(config: Config, lasting: Lasting, before?: Assembly): A
     const backend = kept ?? createBackend(settings, timeouts.connect);
     backends.set(settings.name, backend);
     prints.set(settings.name, print);
-    endpoints.set(settings.name, { name: settings.name, backend, timeouts });
+    endpoints.set(settings.name, { name: settings.name, type: settings.type, backend, timeouts });
   }
   const { host } = config.server;
   const authenticator = new Authenticator({

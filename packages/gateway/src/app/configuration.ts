@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { vendors } from "../backends/http/vendors.ts";
 import { endpointTypes } from "../backends/registry.ts";
 import type { Environment } from "../config/environment.ts";
+import { readTextFile } from "../config/files.ts";
 import { jsonSchemaText } from "../config/json-schema.ts";
 import { loadConfig } from "../config/load.ts";
 import type { LoadResult } from "../config/load.ts";
@@ -15,14 +15,19 @@ export interface AppOptions {
   readonly directory: string;
 }
 
-/** Reads and validates the configuration as a start would. */
-export function readConfig(options: AppOptions, text?: string): LoadResult {
+/**
+ * Reads and validates the configuration as a start would.
+ *
+ * @param text The document's text, where it has been read already.
+ * @param readFile How the document and the files that it names are read.
+ */
+export function readConfig(options: AppOptions, text?: string, readFile = readTextFile): LoadResult {
   return loadConfig({
     ...options,
     text,
     endpointTypes,
     vendors,
-    readFile: (path) => readFileSync(path, "utf8"),
+    readFile,
   });
 }
 

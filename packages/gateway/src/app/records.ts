@@ -1,5 +1,5 @@
 import { costOf } from "../kernel/usage.ts";
-import type { AttemptReport, ExchangeReport, RelayObserver } from "../relay/types.ts";
+import type { AttemptReport, ExchangeInput, ExchangeReport, RelayObserver } from "../relay/types.ts";
 import type { Refusal } from "../server/runtime.ts";
 import type { Ledger, LedgerRow } from "../store/ports.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -28,19 +28,19 @@ export class Records implements RelayObserver {
     const { endpoint, model, duration, failure, after } = report;
     this.#parts.metrics.recordAttempt({
       surface: report.input.codec.protocol,
-      target: this.#target(endpoint, model),
+      target: targetOf(report.input, endpoint, model),
       outcome: failure?.kind ?? "success",
       duration,
       after: after === undefined ? undefined : { endpoint: after.endpoint, failure: after.failure.kind },
     });
     if (failure !== undefined && failure.kind !== "cancelled") {
-      this.#parts.log.debug("attempt failed", { requestId: report.input.id, endpoint, kind: failure.kind });
+      this.#parts.log.debug("attempt failed", { requestId: report.input.id, endpoint, failureKind: failure.kind });
     }
   }
 
   settled(report: ExchangeReport): void {
     const { input, endpoint, targetModel, usage, failure } = report;
-    const { clock, ledger, metrics } = this.#parts;
+    const { clock, ledger, metrics, log } = this.#parts;
     const own = input.plan.model.facts.price;
     const price =
       endpoint === undefined || targetModel === undefined
@@ -80,24 +80,30 @@ export class Records implements RelayObserver {
       model: input.plan.model.name,
       status: report.status,
       failure: failure?.kind,
-      target: endpoint === undefined ? undefined : this.#target(endpoint, targetModel ?? ""),
+      target: endpoint === undefined ? undefined : targetOf(input, endpoint, targetModel ?? ""),
       duration: report.duration,
       timeToFirstToken: report.timeToFirstToken,
       usage,
       costMicroDollars: cost,
     });
-    this.#log(row);
+    log.exchange(
+      row,
+      report.losses.map(({ field }) => field),
+    );
   }
 
   threw(error: unknown): void {
     this.#parts.log.error("an exchange failed by a fault of the gateway", { error });
   }
 
-  /** A request that was answered without an exchange. Only known callers get a row, so that nobody else fills the table. */
+  /**
+   * A request that was answered without an exchange. It gets a row when something is known `about` it, which is after
+   * authentication, so that nobody else fills the table.
+   */
   refused(refusal: Refusal): void {
     const { about, failure, caller } = refusal;
     if (about === undefined) {
-      this.#parts.log.debug("refused", { requestId: refusal.id, status: refusal.status, kind: failure.kind });
+      this.#parts.log.debug("refused", { requestId: refusal.id, status: refusal.status, failureKind: failure.kind });
       return;
     }
     const row: LedgerRow = {
@@ -115,7 +121,7 @@ export class Records implements RelayObserver {
       keyId: caller.keyId,
       clientAgent: caller.agent,
     };
-    if (refusal.known) this.#parts.ledger.append(row);
+    this.#parts.ledger.append(row);
     this.#parts.metrics.recordExchange({
       surface: about.protocol,
       model: about.model ?? "",
@@ -123,39 +129,11 @@ export class Records implements RelayObserver {
       failure: failure.kind,
       duration: refusal.duration,
     });
-    this.#log(row);
+    this.#parts.log.exchange(row);
   }
+}
 
-  #target(endpoint: string, model: string): MeasuredTarget {
-    const type = this.#parts.catalog().snapshot.endpoints.get(endpoint)?.type ?? "";
-    return { endpoint, type, model };
-  }
-
-  #log(row: LedgerRow): void {
-    this.#parts.log.exchange({
-      requestId: row.id,
-      keyId: row.keyId,
-      surface: row.surface,
-      model: row.requestedModel,
-      virtualModel: row.virtualModel,
-      endpoint: row.endpoint,
-      actualModel: row.actualModel,
-      status: row.status,
-      kind: row.failureKind,
-      finish: row.finishReason,
-      sight: row.sight,
-      stream: row.stream,
-      attempts: row.attempts,
-      duration: row.duration,
-      timeToFirstToken: row.timeToFirstToken,
-      inputTokens: row.inputTokens,
-      outputTokens: row.outputTokens,
-      cacheReadTokens: row.cacheReadTokens,
-      reasoningTokens: row.reasoningTokens,
-      costMicroDollars: row.costMicroDollars,
-      bytesIn: row.bytesIn,
-      bytesOut: row.bytesOut,
-      clientAgent: row.clientAgent,
-    });
-  }
+/** The type is the one that the exchange began with, for a reload may have taken the endpoint away since. */
+function targetOf(input: ExchangeInput, endpoint: string, model: string): MeasuredTarget {
+  return { endpoint, type: input.endpoints.get(endpoint)?.type ?? "", model };
 }

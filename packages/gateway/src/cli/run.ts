@@ -16,7 +16,12 @@ export async function run(args: readonly string[]): Promise<number> {
   const environment = environmentFromProcess();
   const output = processOutput(args.includes("--json"), environment);
   const outcome: Outcome = { exitCode: exitCodes.ok };
-  const program = createProgram({ output, environment, directory: process.cwd() }, outcome);
+  const directory = workingDirectory();
+  if (directory === undefined) {
+    output.fail("The directory in which this runs was removed. Change to one that exists, and come again.");
+    return exitCodes.failure;
+  }
+  const program = createProgram({ output, environment, directory }, outcome);
   try {
     await program.parseAsync(args, { from: "user" });
     return outcome.exitCode;
@@ -26,6 +31,15 @@ export async function run(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError && error.code.startsWith("commander.help")) return exitCodes.usage;
     output.fail(sentenceOf(error.message));
     return exitCodes.usage;
+  }
+}
+
+/** The directory in which the process runs; undefined when it is no longer there. */
+function workingDirectory(): string | undefined {
+  try {
+    return process.cwd();
+  } catch {
+    return undefined;
   }
 }
 

@@ -105,6 +105,16 @@ const cases: readonly Case[] = [
     ],
   ],
   [
+    "a time limit of an endpoint's whole exchange, which is the server's",
+    "endpoints:\n  - name: a\n    type: openai\n    timeouts: { idle: 5s, total: 1m }\n",
+    ["patchbay.yaml:4:27: endpoints[0].timeouts: `total` is not available in this version"],
+  ],
+  [
+    "weights of a later version",
+    `${endpointA}models:\n  - name: x\n    targets: [{ endpoint: a, model: m, weight: 2 }]\n`,
+    ["patchbay.yaml:5:40: models[0].targets[0]: `weight` is not available in this version"],
+  ],
+  [
     "a strategy of a later version",
     `${endpointA}models:\n  - name: x\n    strategy: council\n    ${target}\n`,
     ["patchbay.yaml:5:15: models[0].strategy: `council` is not available in this version; use backup"],

@@ -1,14 +1,7 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { isJsonObject, own } from "../kernel/json.ts";
-import { endpointTypes } from "./endpoint-types.ts";
-import { jsonSchema, jsonSchemaText } from "./json-schema.ts";
-
-test("the committed JSON Schema is current; otherwise run `node src/config/write-schema.ts`", () => {
-  const file = new URL("../../schema/patchbay.schema.json", import.meta.url);
-  assert.equal(readFileSync(file, "utf8"), jsonSchemaText(endpointTypes));
-});
+import { jsonSchema } from "./json-schema.ts";
 
 test("the JSON Schema knows the endpoint types, refuses unknown keys, and states defaults as one writes them", () => {
   const text = JSON.stringify(jsonSchema(["first", "second"]));
@@ -35,7 +28,7 @@ test("every setting of the JSON Schema is described", () => {
   const visitAll = (value: unknown, path: string): void => {
     for (const item of Array.isArray(value) ? value : [value]) visit(item, path);
   };
-  visit(jsonSchema(endpointTypes), "");
+  visit(jsonSchema(["x"]), "");
   assert.deepEqual(silent, []);
 });
 

@@ -89,7 +89,7 @@ models:
     strategy: backup
     targets:
       - { endpoint: cerebras, model: "*" }
-      - { endpoint: own, model: fallback, weight: 2 }
+      - { endpoint: own, model: fallback }
     failover: { attempts: 5 }
     relay: never
     echo: requested
@@ -169,7 +169,7 @@ test("a whole document is read as written", () => {
       strategy: "backup",
       targets: [
         { endpoint: "cerebras", model: "*" },
-        { endpoint: "own", model: "fallback", weight: 2 },
+        { endpoint: "own", model: "fallback" },
       ],
       attempts: 5,
       relay: "never",

@@ -38,7 +38,13 @@ export interface LoadInput {
 }
 
 export type LoadResult =
-  | { readonly ok: true; readonly config: Config; readonly warnings: readonly ConfigProblem[] }
+  | {
+      readonly ok: true;
+      readonly config: Config;
+      readonly warnings: readonly ConfigProblem[];
+      /** The document's text that the configuration was made of. */
+      readonly text: string;
+    }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
 /**
@@ -78,7 +84,7 @@ export function loadConfig(input: LoadInput): LoadResult {
   });
   for (const { name, message } of detection.problems) problems.addElsewhere({ file: "environment", name }, message);
   if (!parsed.success) return { ok: false, problems: problems.found };
-  return build(parsed.data, { input, problems, notes, resolved, detection });
+  return build(parsed.data, { input, text, problems, notes, resolved, detection });
 }
 
 function readText({ file, text, readFile }: LoadInput): string | ConfigProblem {
@@ -153,11 +159,12 @@ function detect(value: Json, input: LoadInput, document: Document | undefined): 
 }
 
 interface Parts extends Layers {
+  readonly text: string;
   readonly resolved: Interpolated;
   readonly detection: Detection;
 }
 
-function build(document: Document, { input, problems, notes, resolved, detection }: Parts): LoadResult {
+function build(document: Document, { input, text, problems, notes, resolved, detection }: Parts): LoadResult {
   const { environment } = input;
   const references = new Map(resolved.references.map(({ path, text }) => [formatPath(path), text]));
   const fromDocument = document.endpoints.map((endpoint, position) =>
@@ -187,7 +194,7 @@ function build(document: Document, { input, problems, notes, resolved, detection
     ...(input.file === undefined ? {} : { file: input.file }),
     notes: [...detection.notes, ...(seeds?.notes ?? []), ...keyNotes, ...notes, ...unusedNotes(environment)],
   };
-  return { ok: true, config, warnings: warningsOf(document, { input, problems, references }) };
+  return { ok: true, config, text, warnings: warningsOf(document, { input, problems, references }) };
 }
 
 const keyPath = (endpoint: number, credential: number): Path => [

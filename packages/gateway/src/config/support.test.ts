@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import type { Vendor } from "../kernel/vendor.ts";
-import { endpointTypes } from "./endpoint-types.ts";
 import { environmentOf } from "./environment.ts";
 import { loadConfig } from "./load.ts";
 import type { LoadInput, LoadResult } from "./load.ts";
@@ -31,6 +30,8 @@ export const vendors: readonly Vendor[] = [
   vendor("openai-compatible", {}),
   vendor("vllm", { environment: ["VLLM_API_KEY"], urlEnvironment: ["VLLM_BASE_URL"] }),
 ];
+
+const endpointTypes = [...vendors.map(({ type }) => type), "ollama", "lmstudio", "simulator"];
 
 export type Variables = { readonly [name: string]: string };
 

@@ -1,24 +1,25 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { test } from "node:test";
-import { readTextFile } from "./files.ts";
+import { readRegularFile, readTextFile } from "./files.ts";
 import { watchDocument } from "./watch.ts";
 import type { WatchOptions } from "./watch.ts";
 
 interface Watched extends Disposable {
   readonly directory: string;
   readonly file: string;
-  readonly seen: string[];
+  readonly seen: (string | undefined)[];
 }
 
 function watched(options: WatchOptions = {}): Watched {
   const directory = mkdtempSync(join(tmpdir(), "patchbay-watch-"));
   const file = join(directory, "patchbay.yaml");
   writeFileSync(file, "first");
-  const seen: string[] = [];
+  const seen: (string | undefined)[] = [];
   const watcher = watchDocument(file, (text) => seen.push(text), options);
   return {
     directory,
@@ -97,7 +98,7 @@ test("a volume that swaps a link is seen", async () => {
   }
   symlinkSync("1", join(directory, "data"));
   symlinkSync("data/patchbay.yaml", join(directory, "patchbay.yaml"));
-  const seen: string[] = [];
+  const seen: (string | undefined)[] = [];
   using _watcher = watchDocument(join(directory, "patchbay.yaml"), (text) => seen.push(text));
   symlinkSync("2", join(directory, "next"));
   renameSync(join(directory, "next"), join(directory, "data"));
@@ -125,4 +126,45 @@ test("a file is read to a little over 1 MiB, and bytes that are no UTF-8 are ref
   writeFileSync(file, Buffer.from([0x61, 0xff]));
   assert.throws(() => readTextFile(file), TypeError);
   rmSync(directory, { recursive: true });
+});
+
+/** What may take the document's place without being one. */
+const impostors: readonly (readonly [name: string, make: (file: string) => void])[] = [
+  ["a directory", (file) => mkdirSync(file)],
+  ["a pipe that nobody writes to", (file) => void execFileSync("mkfifo", [file])],
+  ["an endless device", (file) => symlinkSync("/dev/zero", file)],
+  ["bytes that are no UTF-8", (file) => writeFileSync(file, Buffer.from([0x61, 0xff]))],
+];
+
+for (const [name, make] of impostors) {
+  test(`${name} in the file's place is told once, and the next file is read`, { timeout: 10_000 }, async () => {
+    using watching = watched();
+    rmSync(watching.file);
+    make(watching.file);
+    await until(() => watching.seen.length > 0);
+    writeFileSync(join(watching.directory, "noise"), "x");
+    await wait(250);
+    assert.deepEqual(watching.seen, [undefined]);
+    rmSync(watching.file, { recursive: true });
+    await wait(150);
+    writeFileSync(watching.file, "first");
+    await until(() => watching.seen.length > 1);
+    assert.deepEqual(watching.seen, [undefined, "first"]);
+  });
+}
+
+test("a file that comes back with the same text is heard of, since something may have gone wrong without it", async () => {
+  using watching = watched();
+  rmSync(watching.file);
+  await wait(250);
+  writeFileSync(watching.file, "first");
+  await until(() => watching.seen.length > 0);
+  assert.deepEqual(watching.seen, ["first"]);
+});
+
+test("no endless file is read to its end, and no pipe by a process that serves", () => {
+  assert.ok(readTextFile("/dev/zero").length < 1024 * 1024 + 2048);
+  for (const path of ["/dev/zero", "/dev/null"]) {
+    assert.throws(() => readRegularFile(path), { code: "not a regular file" });
+  }
 });

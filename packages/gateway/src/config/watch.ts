@@ -1,7 +1,8 @@
 import { realpathSync, watch } from "node:fs";
 import type { FSWatcher } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { readTextFile } from "./files.ts";
+import { readRegularFile } from "./files.ts";
+import { errorCode } from "./interpolate.ts";
 
 /** Milliseconds of quiet after which a file counts as written. */
 const quiet = 100;
@@ -16,22 +17,29 @@ export interface WatchOptions {
 }
 
 /**
- * Calls `onChange` with the document's text whenever it differs from the last one. Watches the directory, so that
- * editors which rename a new file over the old one are seen, and mounted volumes that swap a link. A file that is
- * missing or cannot be read changes nothing. Throws node:fs's errors when the directory cannot be watched.
+ * Calls `onChange` with the document's text whenever it differs from the last one, and without it when the file has
+ * become one that cannot be read. Watches the directory, so that editors which rename a new file over the old one are
+ * seen, and mounted volumes that swap a link. A file that is missing changes nothing: the next one is looked at.
+ * Throws node:fs's errors when the directory cannot be watched.
  */
-export function watchDocument(file: string, onChange: (text: string) => void, options: WatchOptions = {}): Disposable {
-  let current = options.text ?? read(file);
+export function watchDocument(
+  file: string,
+  onChange: (text: string | undefined) => void,
+  options: WatchOptions = {},
+): Disposable {
+  const first = read(file);
+  // What comes of a pipe is had only once, and cannot change.
+  let current: Look = options.text === undefined || first.text === undefined ? first : { text: options.text };
   let timer: NodeJS.Timeout | undefined;
   let waitingSince: number | undefined;
 
   const look = (): void => {
     timer = undefined;
     waitingSince = undefined;
-    const text = read(file);
-    if (text === undefined || text === current) return;
-    current = text;
-    onChange(text);
+    const { text, trouble } = read(file);
+    if (text === current.text && trouble === current.trouble) return;
+    current = { text, trouble };
+    if (trouble !== missing) onChange(text);
   };
   const notice = (): void => {
     const now = performance.now();
@@ -61,7 +69,7 @@ export function watchDocument(file: string, onChange: (text: string) => void, op
     throw error;
   }
   // What was written between the reading of `text` and the start of watching.
-  if (options.text !== undefined) notice();
+  if (current.text !== first.text) notice();
   return { [Symbol.dispose]: close };
 }
 
@@ -76,10 +84,18 @@ function directoriesOf(file: string): ReadonlySet<string> {
   return directories;
 }
 
-function read(file: string): string | undefined {
+/** What a look at the file gave: its text, or the word for why there is none. */
+interface Look {
+  readonly text?: string | undefined;
+  readonly trouble?: string | undefined;
+}
+
+const missing = "ENOENT";
+
+function read(file: string): Look {
   try {
-    return readTextFile(file);
-  } catch {
-    return undefined;
+    return { text: readRegularFile(file) };
+  } catch (error) {
+    return { trouble: errorCode(error) };
   }
 }

@@ -2,12 +2,13 @@ import { failure, failures } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
 import { headerText } from "../wire/headers.ts";
-import { EventAttempt, WireAttempt } from "./attempt.ts";
 import type { Attempt, AttemptOwner, AttemptParts } from "./attempt.ts";
 import { errorAnswer, summarize } from "./error-answer.ts";
+import { EventAttempt } from "./event-attempt.ts";
 import { prepare } from "./prepare.ts";
 import type { Sight } from "./sight.ts";
 import type { Ticking } from "./ticker.ts";
+import { WireAttempt } from "./wire-attempt.ts";
 import type { AttemptReport, ExchangeInput, RelayContext, RelayEndpoint } from "./types.ts";
 
 /**

@@ -62,7 +62,7 @@ export class TappedStream implements Interpreter {
   readonly #limit: number;
   readonly #echoModel: string | undefined;
 
-  constructor(codec: Codec, options: TapOptions & { readonly limit: number; readonly echoModel?: string }) {
+  constructor(codec: Codec, options: TapOptions & { readonly limit: number; readonly echoModel: string | undefined }) {
     this.#codec = codec;
     this.#tap = codec.egress.tap(options);
     this.seen = this.#tap.seen;
@@ -210,7 +210,7 @@ export interface WholeAnswer {
 export function tapWhole(
   codec: Codec,
   bytes: Buffer,
-  options: TapOptions & { readonly echoModel?: string },
+  options: TapOptions & { readonly echoModel: string | undefined },
 ): WholeAnswer {
   const tap = codec.egress.tap(options);
   const body = parseObject(bytes);

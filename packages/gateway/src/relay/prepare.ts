@@ -20,6 +20,8 @@ interface Prepared {
   readonly losses: readonly Loss[];
   /** What the encoder of the answer must know; made only where one is needed. */
   readonly answer: () => AnswerContext;
+  /** The model's name that the answer is to bear, where that is not the upstream's own. */
+  readonly echoModel: string | undefined;
 }
 
 /** A request made ready for one target. */
@@ -54,7 +56,8 @@ export function prepare(
   const body = withDefaults(input.body, model.defaults);
   const rename: readonly Edit[] =
     target.planned.model === input.requestedModel ? [] : [{ kind: "set", field: "model", value: target.planned.model }];
-  const answer = () => answerContext(input, target.planned.model, context);
+  const echoModel = model.echo === "requested" ? input.requestedModel : undefined;
+  const answer = () => answerContext(input, { model: target.planned.model, echoModel }, context);
 
   if (backend.kind === "wire" && choice.codec !== undefined && choice.sight !== "translate") {
     const through = choice.codec.egress.passThrough(viewOf(body.rope, body.object), backend.dialect);
@@ -63,7 +66,7 @@ export function prepare(
       const { codec, sight } = choice;
       return {
         ok: true,
-        value: { kind: "wire", backend, codec, sight, body: pieces, tap: through.tap, losses: [], answer },
+        value: { kind: "wire", backend, codec, sight, body: pieces, tap: through.tap, losses: [], answer, echoModel },
       };
     }
   }
@@ -74,7 +77,7 @@ export function prepare(
   if (!read.ok) return read;
   const { request, losses } = read.value;
   if (backend.kind === "events") {
-    return { ok: true, value: { kind: "events", sight: "translate", backend, request, losses, answer } };
+    return { ok: true, value: { kind: "events", sight: "translate", backend, request, losses, answer, echoModel } };
   }
   const codec = choice.codec ?? input.codec;
   const written = codec.egress.writeRequest(request, backend.dialect);
@@ -89,6 +92,7 @@ export function prepare(
       tap: noTap,
       losses: [...losses, ...written.losses],
       answer,
+      echoModel,
     },
   };
 }
@@ -109,13 +113,17 @@ function withDefaults(body: RequestBody, defaults: JsonObject): Pick<RequestBody
   return scan.ok ? { rope, object: scan.object } : body;
 }
 
-function answerContext(input: ExchangeInput, model: string, context: RelayContext): AnswerContext {
+function answerContext(
+  input: ExchangeInput,
+  names: { readonly model: string; readonly echoModel: string | undefined },
+  context: RelayContext,
+): AnswerContext {
   let parsed: JsonObject | undefined;
   return {
     id: input.id,
     created: Math.floor(context.clock.now() / 1000),
-    model,
-    ...(input.plan.model.echo === "requested" ? { echoModel: input.requestedModel } : {}),
+    model: names.model,
+    ...(names.echoModel === undefined ? {} : { echoModel: names.echoModel }),
     get request() {
       return (parsed ??= parseObject(input.body.rope.bytes) ?? {});
     },

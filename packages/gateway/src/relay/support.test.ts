@@ -226,7 +226,7 @@ export function scene(options: SceneOptions = {}): Scene {
       attempts: endpoints.map((endpoint) => ({ endpoint, model: "actual", reason: "", wait: 0 })),
       excluded: [],
     },
-    endpoints: new Map(endpoints.map((name) => [name, { name, backend, timeouts }])),
+    endpoints: new Map(endpoints.map((name) => [name, { name, type: "openai-compatible", backend, timeouts }])),
     settings: { total: 10_000, keepalive: 300, stall: 700, answer: 10_000, wait: 5000, ...options.settings },
     client,
     headers: {},

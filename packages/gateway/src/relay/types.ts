@@ -38,6 +38,8 @@ export interface RequestBody {
 /** An endpoint with what the relay needs to use it. */
 export interface RelayEndpoint {
   readonly name: string;
+  /** As in the configuration, such as `openai`. */
+  readonly type: string;
   readonly backend: Backend;
   readonly timeouts: RelayTimeouts;
 }

@@ -188,7 +188,6 @@ export class Gateway {
       status: answer.status,
       duration: this.service.clock.monotonic() - incoming.startedAt,
       bytesOut: answer.body.length,
-      known: incoming.identity !== undefined,
       caller: callerOf(incoming),
       ...(about === undefined ? {} : { about }),
     });

@@ -33,9 +33,8 @@ export interface Refusal {
   /** Milliseconds. */
   readonly duration: number;
   readonly bytesOut: number;
-  /** Whether the caller had passed authentication. */
-  readonly known: boolean;
   readonly caller: Caller;
+  /** Present for a request to a surface whose caller passed authentication. */
   readonly about?: RefusedRequest;
 }
 

@@ -20,7 +20,7 @@ export interface KeyStore {
   /** False when no unrevoked key has this id. */
   revoke(id: string, at: number): Promise<boolean>;
   /**
-   * A number that changes whenever another connection or process has written, cheap enough to be asked on every request.
+   * A number that changes when keys were changed, by this process or another; cheap enough to be asked on every request.
    */
   version(): number;
   /** All keys, read synchronously, for the snapshot that authentication uses. */
@@ -64,7 +64,10 @@ export interface LedgerRow {
 }
 
 export interface Ledger {
-  /** Takes a row without waiting; it is on disk within 200 ms, or counted as dropped. Never throws. */
+  /**
+   * Takes a row without waiting. It is on disk within 200 ms while the store can be written to; what cannot be kept
+   * until then is counted as dropped. Never throws.
+   */
   append(row: LedgerRow): void;
   /** Writes what is pending, now. */
   flush(): void;

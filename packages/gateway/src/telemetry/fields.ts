@@ -1,37 +1,19 @@
 import type { Redactor } from "./redact.ts";
 
 /**
- * Every field that a log line may bear. What is not named here cannot be logged, so that no body, header or prompt
- * gets into a log by accident. Durations are milliseconds, sizes bytes.
+ * Every field that a log line may bear, but for an exchange's, which `exchangeLine` names. What is not named here
+ * cannot be logged, so that no body, header or prompt gets into a log by accident. Durations are milliseconds.
  */
 const allowed = {
   requestId: "text",
-  keyId: "text",
-  surface: "text",
-  model: "text",
-  virtualModel: "text",
-  actualModel: "text",
   endpoint: "text",
   type: "text",
   status: "number",
-  kind: "text",
-  finish: "text",
-  sight: "text",
+  failureKind: "text",
   reason: "text",
-  stream: "flag",
   attempt: "number",
-  attempts: "number",
   duration: "number",
   wait: "number",
-  timeToFirstToken: "number",
-  inputTokens: "number",
-  outputTokens: "number",
-  cacheReadTokens: "number",
-  reasoningTokens: "number",
-  costMicroDollars: "number",
-  bytesIn: "number",
-  bytesOut: "number",
-  clientAgent: "text",
   upstreamStatus: "number",
   upstreamCode: "text",
   file: "text",
@@ -46,9 +28,9 @@ const allowed = {
   count: "number",
   pending: "number",
   dropped: "number",
-} as const satisfies { readonly [name: string]: "text" | "number" | "flag" };
+} as const satisfies { readonly [name: string]: "text" | "number" };
 
-type Kind = { text: string; number: number; flag: boolean };
+type Kind = { text: string; number: number };
 
 /** What a caller may give with a line. Names outside the table are refused by the type, and dropped at run time. */
 export type LogFields = {
@@ -57,7 +39,7 @@ export type LogFields = {
   readonly error?: unknown;
 };
 
-type Line = { [name: string]: string | number | boolean | ErrorLine };
+type Line = { [name: string]: string | number | ErrorLine };
 
 /** What remains of an error. */
 export interface ErrorLine {
@@ -138,7 +120,6 @@ export function lineOf(fields: LogFields, redactor: Redactor): Line {
     const kind = allowed[name as keyof typeof allowed];
     if (kind === "text" && typeof value === "string") line[name] = cleanField(value, redactor);
     else if (kind === "number" && typeof value === "number" && Number.isFinite(value)) line[name] = value;
-    else if (kind === "flag" && typeof value === "boolean") line[name] = value;
   }
   return line;
 }

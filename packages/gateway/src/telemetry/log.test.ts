@@ -8,7 +8,7 @@ import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { Secret } from "../kernel/secret.ts";
 import { parseLevel } from "./level.ts";
-import { openLog, type ExchangeLogFacts, type Log, type LogFields, type LogOptions } from "./log.ts";
+import { openLog, type ExchangeFacts, type Log, type LogFields, type LogOptions } from "./log.ts";
 import { GatheringSink } from "./sink.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "patchbay-log-"));
@@ -31,16 +31,18 @@ async function lines(options: Partial<LogOptions>, use: (log: Log) => void) {
     .map((line) => JSON.parse(line) as { readonly [name: string]: unknown });
 }
 
-const facts: ExchangeLogFacts = {
-  requestId: "r-1",
+const facts: ExchangeFacts = {
+  id: "r-1",
   surface: "openai-chat",
-  model: "gpt-4o",
+  requestedModel: "gpt-4o",
   endpoint: "openai",
   status: 200,
   stream: true,
   attempts: 1,
   duration: 12.3456,
   inputTokens: 7,
+  bytesIn: 0,
+  bytesOut: 9,
 };
 
 const levelCases: readonly (readonly [text: string, level: string | undefined])[] = [
@@ -65,11 +67,35 @@ test("an exchange is one line of known fields; what is unknown is absent", async
   assert.deepEqual(more, []);
   const { time, ...rest } = line ?? {};
   assert.ok(typeof time === "number");
-  assert.deepEqual(rest, { level: "info", message: "exchange", ...facts, duration: 12.3 });
+  const { id, ...named } = facts;
+  assert.deepEqual(rest, { level: "info", message: "exchange", requestId: id, ...named, duration: 12.3 });
+});
+
+test("what a translation lost is named in the line, cleaned and cut", async () => {
+  const [none, some, many] = await lines({}, (log) => {
+    log.exchange(facts, []);
+    log.exchange(facts, ["logit_bias", "messages[2].name", "\u001b"]);
+    log.exchange(
+      facts,
+      Array.from({ length: 1_000 }, (_, index) => `messages[${index}].name`),
+    );
+  });
+  assert.equal("losses" in (none ?? {}), false);
+  assert.equal(some?.["losses"], "logit_bias,messages[2].name,�");
+  assert.equal(String(many?.["losses"]).length, 257);
+});
+
+test("of an exchange only what is named is logged", async () => {
+  const row = { ...facts, at: 1, prompt: "hello" };
+  const [line] = await lines({}, (log) => log.exchange(row));
+  assert.deepEqual(
+    Object.keys(row).filter((name) => !Object.hasOwn(line ?? {}, name)),
+    ["id", "at", "prompt"],
+  );
 });
 
 test("an exchange that an upstream or we spoiled is a warning", async () => {
-  const [line] = await lines({}, (log) => log.exchange({ ...facts, status: 502, kind: "unreachable" }));
+  const [line] = await lines({}, (log) => log.exchange({ ...facts, status: 502, failureKind: "unreachable" }));
   assert.equal(line?.["level"], "warn");
 });
 
@@ -154,16 +180,16 @@ test("secrets appear nowhere: not in messages, fields, errors or stacks", async 
     log.info(`upstream said: bad key ${canary}`);
     log.info("m", { url: `https://x/?key=${canary}`, reason: canary });
     log.error("m", { error: new Error(`401 ${canary}`, { cause: canary }) });
-    log.exchange({ ...facts, model: canary, clientAgent: `agent ${canary}` });
+    log.exchange({ ...facts, requestedModel: canary, clientAgent: `agent ${canary}` }, [`tools[0].${canary}`]);
   });
   assert.equal(text.split("\n").length, 5);
   assert.ok(!text.includes(canary));
 });
 
 test("texts of clients cannot flood the log, break its lines or drive a terminal", async () => {
-  const model = "x".repeat(10_000);
+  const requestedModel = '"\\'.repeat(5_000);
   const text = await written({}, (log) => {
-    log.exchange({ ...facts, model, clientAgent: "a\u001b[31m\u009b\n\u202eb" });
+    log.exchange({ ...facts, requestedModel, clientAgent: "a\u001b[31m\u009b\n\u202eb" }, ["b\u001b[2J\n"]);
     log.info("line\u001b[2J\nbreak");
   });
   assert.equal(text.trimEnd().split("\n").length, 2);

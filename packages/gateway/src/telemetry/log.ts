@@ -1,79 +1,14 @@
 import pino from "pino";
 import type { Clock } from "../kernel/clock.ts";
 import type { Secret } from "../kernel/secret.ts";
-import { cleanField, cleanMessage, lineOf, type LogFields } from "./fields.ts";
+import { exchangeLine, type ExchangeFacts } from "./exchange-line.ts";
+import { cleanMessage, lineOf, type LogFields } from "./fields.ts";
 import type { Level } from "./level.ts";
 import { Redactor } from "./redact.ts";
 import { GatheringSink } from "./sink.ts";
 
+export type { ExchangeFacts } from "./exchange-line.ts";
 export type { LogFields } from "./fields.ts";
-
-/** What is logged of an exchange. Durations are milliseconds; what is not known is absent. */
-export interface ExchangeLogFacts {
-  readonly requestId: string;
-  readonly keyId?: string | undefined;
-  readonly surface: string;
-  /** The name that the client asked for. */
-  readonly model: string;
-  readonly virtualModel?: string | undefined;
-  readonly endpoint?: string | undefined;
-  readonly actualModel?: string | undefined;
-  /** What the client saw; 499 when it left. */
-  readonly status: number;
-  readonly kind?: string | undefined;
-  readonly finish?: string | undefined;
-  readonly sight?: string | undefined;
-  readonly stream: boolean;
-  readonly attempts: number;
-  readonly duration: number;
-  readonly timeToFirstToken?: number | undefined;
-  readonly inputTokens?: number | undefined;
-  readonly outputTokens?: number | undefined;
-  readonly cacheReadTokens?: number | undefined;
-  readonly reasoningTokens?: number | undefined;
-  readonly costMicroDollars?: number | undefined;
-  readonly bytesIn?: number | undefined;
-  readonly bytesOut?: number | undefined;
-  readonly clientAgent?: string | undefined;
-}
-
-/**
- * The fields of an exchange's line, cleaned. Durations are rounded to a tenth of a millisecond.
- * Written out field by field, because an object of one shape is built and printed in half the time.
- */
-export function exchangeLine(facts: ExchangeLogFacts, redactor: Redactor): LogFields {
-  const text = (value: string | undefined): string | undefined =>
-    value === undefined ? undefined : cleanField(value, redactor);
-  return {
-    requestId: text(facts.requestId),
-    keyId: text(facts.keyId),
-    surface: facts.surface,
-    model: text(facts.model),
-    virtualModel: text(facts.virtualModel),
-    endpoint: text(facts.endpoint),
-    actualModel: text(facts.actualModel),
-    status: facts.status,
-    kind: facts.kind,
-    finish: text(facts.finish),
-    sight: facts.sight,
-    stream: facts.stream,
-    attempts: facts.attempts,
-    duration: tenth(facts.duration),
-    timeToFirstToken: facts.timeToFirstToken === undefined ? undefined : tenth(facts.timeToFirstToken),
-    inputTokens: facts.inputTokens,
-    outputTokens: facts.outputTokens,
-    cacheReadTokens: facts.cacheReadTokens,
-    reasoningTokens: facts.reasoningTokens,
-    costMicroDollars: facts.costMicroDollars,
-    bytesIn: facts.bytesIn,
-    bytesOut: facts.bytesOut,
-    clientAgent: text(facts.clientAgent),
-  };
-}
-
-function tenth(milliseconds: number): number {
-  return Math.round(milliseconds * 10) / 10;
-}
 
 export interface LogOptions {
   readonly level: Level;
@@ -94,8 +29,11 @@ export interface Log extends Disposable {
   warn(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   debug(message: string, fields?: LogFields): void;
-  /** One line for a finished exchange: `info`, or `warn` where the gateway or an upstream is to blame (5xx). */
-  exchange(facts: ExchangeLogFacts): void;
+  /**
+   * One line for a finished exchange: `info`, or `warn` where the gateway or an upstream is to blame (5xx).
+   * @param losses Paths of the fields that a translation lost.
+   */
+  exchange(facts: ExchangeFacts, losses?: readonly string[]): void;
   /** Secrets that must not appear in any line from now on. */
   hide(secrets: Iterable<Secret>): void;
   /** Writes what is buffered, now. */
@@ -151,11 +89,11 @@ class PinoLog implements Log {
     this.#write("debug", message, fields);
   }
 
-  exchange(facts: ExchangeLogFacts): void {
+  exchange(facts: ExchangeFacts, losses: readonly string[] = []): void {
     const level = facts.status >= 500 ? "warn" : "info";
     if (!this.#logger.isLevelEnabled(level)) return;
     // The same line as the library's, without its 2 us.
-    const fields = JSON.stringify(exchangeLine(facts, this.#redactor)).slice(1);
+    const fields = JSON.stringify(exchangeLine(facts, losses, this.#redactor)).slice(1);
     this.#stream.write(`{"level":"${level}","time":${this.#clock.now()},"message":"exchange",${fields}\n`);
   }
 

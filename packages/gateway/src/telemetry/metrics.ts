@@ -71,14 +71,50 @@ const providers: ReadonlyMap<string, string> = new Map([
   ["xai", "x_ai"],
 ]);
 
-interface ExchangeCells {
+/** The cells that exchanges with equal labels share. */
+class ExchangeCells {
   readonly requests: Counter;
   readonly duration: Histogram;
-  readonly firstToken: Histogram;
-  readonly inputTokens: Histogram;
-  readonly outputTokens: Histogram;
-  readonly cost: Counter;
-  readonly unpriced: Counter;
+  readonly #late: LateCells;
+  // Asking a family for a cell makes a series of it, so that those which may stay empty are asked for at first use.
+  #firstToken: Histogram | undefined;
+  #inputTokens: Histogram | undefined;
+  #outputTokens: Histogram | undefined;
+  #cost: Counter | undefined;
+  #unpriced: Counter | undefined;
+
+  constructor(cells: { readonly requests: Counter; readonly duration: Histogram; readonly late: LateCells }) {
+    this.requests = cells.requests;
+    this.duration = cells.duration;
+    this.#late = cells.late;
+  }
+
+  get firstToken(): Histogram {
+    return (this.#firstToken ??= this.#late.firstToken());
+  }
+
+  get inputTokens(): Histogram {
+    return (this.#inputTokens ??= this.#late.tokens("input"));
+  }
+
+  get outputTokens(): Histogram {
+    return (this.#outputTokens ??= this.#late.tokens("output"));
+  }
+
+  get cost(): Counter {
+    return (this.#cost ??= this.#late.cost());
+  }
+
+  get unpriced(): Counter {
+    return (this.#unpriced ??= this.#late.unpriced());
+  }
+}
+
+interface LateCells {
+  readonly firstToken: () => Histogram;
+  readonly tokens: (direction: "input" | "output") => Histogram;
+  readonly cost: () => Counter;
+  readonly unpriced: () => Counter;
 }
 
 interface AttemptCells {
@@ -210,26 +246,16 @@ export class Metrics implements Disposable {
     const { counters, histograms } = this.#instruments;
     const served = [operations[surface], providerLabel(type), model];
     const called = [operations[surface], providerLabel(type), actual];
-    // Cells make a series when they are first asked for, so that those which may stay empty are asked for late.
-    const cells: ExchangeCells = {
+    const cells = new ExchangeCells({
       requests: counters.requests.cell([surface, model, status, failure]),
       duration: histograms.requestDuration.cell([...served, failure]),
-      get firstToken() {
-        return histograms.firstToken.cell(served);
+      late: {
+        firstToken: () => histograms.firstToken.cell(served),
+        tokens: (direction) => histograms.tokens.cell([...called, direction]),
+        cost: () => counters.cost.cell([model, endpoint]),
+        unpriced: () => counters.unpriced.cell([model, endpoint]),
       },
-      get inputTokens() {
-        return histograms.tokens.cell([...called, "input"]);
-      },
-      get outputTokens() {
-        return histograms.tokens.cell([...called, "output"]);
-      },
-      get cost() {
-        return counters.cost.cell([model, endpoint]);
-      },
-      get unpriced() {
-        return counters.unpriced.cell([model, endpoint]);
-      },
-    };
+    });
     if (this.#exchanges.size >= mostKept) this.#exchanges.clear();
     this.#exchanges.set(key, cells);
     return cells;

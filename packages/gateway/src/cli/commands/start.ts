@@ -19,7 +19,7 @@ export async function start(context: Context, flags: ConfigFlags): Promise<numbe
     for (const warning of loaded.warnings) output.error(plain(`warning: ${formatProblem(warning)}`));
   }
   return orExplain(output, async () => {
-    const app = await App.start(options, loaded.config);
+    const app = await App.start(options, loaded.config, loaded.text);
     const stopped = untilStopped(app, output.terminal);
     for (const line of bannerOf(app, options, output)) output.line(line);
     output.line(`listening url=${app.url}`);

@@ -1,0 +1,199 @@
+import type { Backend, WireReceiver } from "../backends/types.ts";
+import { failure } from "../kernel/failure.ts";
+import type { Failure } from "../kernel/failure.ts";
+import { readRetryAfter } from "../wire/headers.ts";
+import { Attempt, tooLarge } from "./attempt.ts";
+import type { AttemptParts } from "./attempt.ts";
+import {
+  EncodedStream,
+  parseJson,
+  readWhole,
+  TappedStream,
+  tapWhole,
+  TranslatedStream,
+  UnreadStream,
+  writeWhole,
+} from "./interpreter.ts";
+import type { Interpreter } from "./interpreter.ts";
+import { newObservation } from "./observer.ts";
+import type { PreparedCall } from "./prepare.ts";
+
+/** Most bytes of an upstream's error body that are read. */
+const errorBodyLimit = 65_536;
+
+/** An attempt at a backend that carries bytes. */
+export class WireAttempt extends Attempt implements WireReceiver {
+  readonly #call: Extract<PreparedCall, { kind: "wire" }>;
+  readonly #backend: Extract<Backend, { kind: "wire" }>;
+  readonly #fresh: boolean;
+  /** How the answer comes; unknown until its head and its first bytes tell. */
+  #shape: "error" | "stream" | "whole" | undefined;
+  /** What the content type says of it. */
+  #claimed: "stream" | "whole" | undefined;
+  #status = 0;
+  #retryAfter: number | undefined;
+  #interpreter: Interpreter | undefined;
+  #body: Buffer[] = [];
+  #bodyBytes = 0;
+
+  constructor(parts: AttemptParts, call: Extract<PreparedCall, { kind: "wire" }>) {
+    super(parts, call.losses);
+    this.#call = call;
+    this.#backend = call.backend;
+    this.#fresh = parts.again;
+  }
+
+  start(): void {
+    const flow = this.#backend.send(
+      {
+        protocol: this.#call.codec.protocol,
+        body: this.#call.body,
+        stream: this.input.body.stream,
+        fresh: this.#fresh,
+        requestId: this.input.id,
+        credential: 0,
+        headers: this.input.headers,
+        connectTimeout: this.endpoint.timeouts.connect,
+      },
+      this,
+    );
+    this.hold(flow);
+  }
+
+  failureEvent(why: Failure): Buffer {
+    return this.#interpreter?.fail(why) ?? Buffer.from(this.input.codec.ingress.writeStreamError(why));
+  }
+
+  head(status: number, header: (name: string) => string | undefined): void {
+    if (this.over) return;
+    this.#status = status;
+    if (status >= 200 && status < 300) {
+      const type = header("content-type")?.toLowerCase() ?? "";
+      if (type.startsWith("text/event-stream")) this.#claimed = "stream";
+      else if (/^application\/(?:[a-z.+-]+\+)?json/.test(type)) this.#claimed = "whole";
+      return;
+    }
+    if (status >= 400) {
+      this.#shape = "error";
+      // What is said of an error is not worth more patience than a pause in an answer.
+      this.lastAt = this.context.clock.monotonic();
+      this.#retryAfter = readRetryAfter(header, this.context.clock.now());
+      return;
+    }
+    this.giveUp(
+      failure(
+        "bad-response",
+        `${this.endpoint.name} answered with an unexpected redirect (${status}), which is never followed.`,
+      ),
+    );
+  }
+
+  data(chunk: Buffer): void {
+    if (this.over) return;
+    this.lastAt = this.context.clock.monotonic();
+    try {
+      this.#read(chunk);
+    } catch (error) {
+      this.caught(error);
+    }
+  }
+
+  #read(chunk: Buffer): void {
+    this.#shape ??= sniff(chunk) ?? this.#claimed;
+    if (this.#shape === undefined) {
+      return this.giveUp(failure("bad-response", `${this.endpoint.name} answered neither JSON nor an event stream.`));
+    }
+    if (this.#shape === "stream" && this.input.body.stream) {
+      this.#interpreter ??= this.#newInterpreter();
+      return this.pass(this.#interpreter.push(chunk));
+    }
+    this.#body.push(chunk);
+    this.#bodyBytes += chunk.length;
+    if (this.#shape === "error") {
+      if (this.#bodyBytes > errorBodyLimit) this.giveUp(this.#readError());
+    } else if (this.#bodyBytes > this.input.settings.answer) this.giveUp(tooLarge(this.input.settings.answer));
+  }
+
+  end(): void {
+    if (this.over) return this.released();
+    this.callOver = true;
+    this.finish();
+  }
+
+  fail(why: Failure): void {
+    if (this.over) return this.released();
+    this.callOver = true;
+    // After the terminal event a reset takes nothing away; a status is an answer even if its body was cut.
+    if (this.seen.finished || this.#shape === "error") return this.end();
+    this.giveUp(why);
+  }
+
+  /** An upstream's own words may hold the credential that it was sent. */
+  protected override giveUp(why: Failure): void {
+    const clean = Object.entries(why).map(([name, value]: [string, unknown]) => [
+      name,
+      typeof value === "string" ? this.#backend.redact(value) : value,
+    ]);
+    super.giveUp(Object.fromEntries(clean) as Failure);
+  }
+
+  protected ended(): void {
+    if (this.#shape === "error") return this.giveUp(this.#readError());
+    if (this.#interpreter !== undefined) return this.passLast(this.#interpreter.end());
+    if (this.#bodyBytes === 0) {
+      return this.giveUp(failure("bad-response", `${this.endpoint.name} answered ${this.#status} with an empty body.`));
+    }
+    this.#answerWhole(
+      this.#body.length === 1 && this.#body[0] !== undefined ? this.#body[0] : Buffer.concat(this.#body),
+    );
+  }
+
+  /** A body that came whole, or was collected because the client wants it whole. */
+  #answerWhole(body: Buffer): void {
+    const { codec: client } = this.input;
+    const { codec, sight, tap, answer, echoModel } = this.#call;
+    const streamed = this.#shape === "stream";
+    if (sight !== "translate" && !streamed && !this.input.body.stream) {
+      if (sight === "relay")
+        return this.passWhole({ bytes: body, seen: { ...newObservation(), started: true, finished: true } });
+      return this.passWhole(tapWhole(codec, body, { ...tap, echoModel }));
+    }
+    const events = readWhole(codec, body, streamed);
+    if (!this.input.body.stream) return this.passWhole(writeWhole(client, events, answer()));
+    const encoder = new EncodedStream(client, answer());
+    this.seen = encoder.seen;
+    const text = encoder.push(events);
+    this.passLast(Buffer.from(text + encoder.end()));
+  }
+
+  #newInterpreter(): Interpreter {
+    const { codec, sight, tap, answer, echoModel } = this.#call;
+    const limit = this.input.settings.answer;
+    const interpreter =
+      sight === "relay"
+        ? new UnreadStream(codec)
+        : sight === "tap"
+          ? new TappedStream(codec, { ...tap, limit, echoModel })
+          : new TranslatedStream(codec, this.input.codec, { ...answer(), limit });
+    this.seen = interpreter.seen;
+    return interpreter;
+  }
+
+  #readError(): Failure {
+    // Before it is read: a message that is cut to size could end in the middle of a secret.
+    const text = this.#backend.redact(Buffer.concat(this.#body).toString("utf8"));
+    const why = this.#call.codec.egress.readError(this.#status, parseJson(text));
+    return this.#retryAfter === undefined ? why : { ...why, retryAfter: this.#retryAfter };
+  }
+}
+
+/** What an answer is by its first bytes, which tell more than its content type; undefined if they tell nothing. */
+function sniff(chunk: Buffer): "stream" | "whole" | undefined {
+  const text = chunk
+    .toString("latin1", 0, 64)
+    .replace(/^\xef\xbb\xbf/, "")
+    .trimStart();
+  if (text.startsWith("{") || text.startsWith("[")) return "whole";
+  if (/^(?:data|event|id|retry)?:/.test(text)) return "stream";
+  return undefined;
+}
