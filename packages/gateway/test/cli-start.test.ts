@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { runBinary, startBinary, temporaryDirectory } from "./support/binary.ts";
+import { binary, runBinary, startBinary, temporaryDirectory } from "./support/binary.ts";
 
 const alone = ["--port", "0", "--no-detect"];
 
@@ -115,6 +115,57 @@ test("SIGHUP takes over a changed document, and keeps the old one when the new o
   gateway.process.kill("SIGHUP");
   await gateway.says(/not taken over: .*patchbay\.yaml:1:9/);
   assert.equal((await chat(gateway.url, "second", false)).status, 200);
+});
+
+test("a pipe in the document's place, or behind one of its references, stops nobody", async () => {
+  using home = temporaryDirectory();
+  const file = join(home.path, "patchbay.yaml");
+  const pipe = join(home.path, "key");
+  writeFileSync(file, slowDocument);
+  await using gateway = await startBinary(alone, { directory: home.path });
+  rmSync(file);
+  execFileSync("mkfifo", [file, pipe]);
+  await gateway.says(/not taken over: .*patchbay\.yaml: .*not a regular file/);
+  gateway.process.kill("SIGHUP");
+  assert.equal((await chat(gateway.url, "echo", false)).status, 200);
+  rmSync(file);
+  const server =
+    "{ name: s, type: openai-compatible, url: 'http://127.0.0.1:1', credentials: [{ apiKey: 'file:key' }] }";
+  writeFileSync(file, `${slowDocument}  - ${server}\n`);
+  await gateway.says(/not taken over: .*patchbay\.yaml:3:\d+: .*the file key cannot be read \(not a regular file\)/);
+  assert.equal((await chat(gateway.url, "echo", false)).status, 200);
+  gateway.process.kill("SIGTERM");
+  assert.equal((await gateway.finished).code, 0);
+});
+
+test("a change of the document while the gateway starts is taken over", async () => {
+  using home = temporaryDirectory();
+  const file = join(home.path, "patchbay.yaml");
+  writeFileSync(file, slowDocument);
+  // At this moment the document has been read, and is not watched yet.
+  const environment = preload(`
+    import fs from "node:fs";
+    import { syncBuiltinESMExports } from "node:module";
+    const { watch } = fs;
+    fs.watch = (...given) => {
+      fs.watch = watch;
+      fs.writeFileSync(${JSON.stringify(file)}, "endpoints:\\n  - { name: other, type: simulator }\\n");
+      return watch(...given);
+    };
+    syncBuiltinESMExports();`);
+  await using gateway = await startBinary(alone, { directory: home.path, environment });
+  await gateway.says(/document taken over/);
+  assert.equal((await chat(gateway.url, "other/echo", false)).status, 200);
+});
+
+test("in a directory that was removed, a command says so in a sentence", async () => {
+  using home = temporaryDirectory();
+  const { code, stdout, stderr } = await runBinary(
+    ["-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "sh", process.execPath, binary, "models"],
+    { directory: home.path, program: "/bin/sh" },
+  );
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(stderr, /^The directory in which this runs was removed\. [^\n]+\n$/);
 });
 
 test("an error that nobody caught is logged, streams finish, and the exit code is 1", async () => {

@@ -166,7 +166,7 @@ interface Parts extends Layers {
 
 function build(document: Document, { input, text, problems, notes, resolved, detection }: Parts): LoadResult {
   const { environment } = input;
-  const references = new Map(resolved.references.map(({ path, text }) => [formatPath(path), text]));
+  const references = new Map(resolved.references.map((reference) => [formatPath(reference.path), reference.text]));
   const fromDocument = document.endpoints.map((endpoint, position) =>
     buildEndpoint(endpoint, (index) => references.get(formatPath(keyPath(position, index)))),
   );

@@ -69,7 +69,7 @@ export function watchDocument(
     throw error;
   }
   // What was written between the reading of `text` and the start of watching.
-  if (current.text !== first.text) notice();
+  if (options.text !== undefined && first.text !== undefined) notice();
   return { [Symbol.dispose]: close };
 }
 

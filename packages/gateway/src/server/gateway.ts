@@ -154,7 +154,12 @@ export class Gateway {
         "overwhelmed",
         `${server.limits.concurrent} requests are under way (server.limits.concurrent).`,
       );
-      return this.refuse(incoming, codec.ingress, why);
+      return this.refuse(incoming, codec.ingress, why, {
+        protocol: codec.protocol,
+        model: order.requestedModel,
+        stream: order.body.stream,
+        bytesIn: order.body.rope.length,
+      });
     }
     const sink = new ResponseSink(incoming.response, this.#commonHeaders(incoming), () => this.#close(exchange));
     const exchange = new Exchange(

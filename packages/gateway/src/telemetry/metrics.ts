@@ -71,48 +71,13 @@ const providers: ReadonlyMap<string, string> = new Map([
   ["xai", "x_ai"],
 ]);
 
-/** The cells that exchanges with equal labels share. */
-class ExchangeCells {
+/** Asking for a cell makes a series of it, so that those which may stay empty are asked for when they are first used. */
+interface ExchangeCells {
   readonly requests: Counter;
   readonly duration: Histogram;
-  readonly #late: LateCells;
-  // Asking a family for a cell makes a series of it, so that those which may stay empty are asked for at first use.
-  #firstToken: Histogram | undefined;
-  #inputTokens: Histogram | undefined;
-  #outputTokens: Histogram | undefined;
-  #cost: Counter | undefined;
-  #unpriced: Counter | undefined;
-
-  constructor(cells: { readonly requests: Counter; readonly duration: Histogram; readonly late: LateCells }) {
-    this.requests = cells.requests;
-    this.duration = cells.duration;
-    this.#late = cells.late;
-  }
-
-  get firstToken(): Histogram {
-    return (this.#firstToken ??= this.#late.firstToken());
-  }
-
-  get inputTokens(): Histogram {
-    return (this.#inputTokens ??= this.#late.tokens("input"));
-  }
-
-  get outputTokens(): Histogram {
-    return (this.#outputTokens ??= this.#late.tokens("output"));
-  }
-
-  get cost(): Counter {
-    return (this.#cost ??= this.#late.cost());
-  }
-
-  get unpriced(): Counter {
-    return (this.#unpriced ??= this.#late.unpriced());
-  }
-}
-
-interface LateCells {
   readonly firstToken: () => Histogram;
-  readonly tokens: (direction: "input" | "output") => Histogram;
+  readonly inputTokens: () => Histogram;
+  readonly outputTokens: () => Histogram;
   readonly cost: () => Counter;
   readonly unpriced: () => Counter;
 }
@@ -179,12 +144,12 @@ export class Metrics implements Disposable {
     const cells = this.#exchangeCells(exchange);
     cells.requests.add(1);
     cells.duration.record(exchange.duration / 1000);
-    if (exchange.timeToFirstToken !== undefined) cells.firstToken.record(exchange.timeToFirstToken / 1000);
+    if (exchange.timeToFirstToken !== undefined) cells.firstToken().record(exchange.timeToFirstToken / 1000);
     const { usage } = exchange;
-    if (usage?.inputTokens !== undefined) cells.inputTokens.record(usage.inputTokens);
-    if (usage?.outputTokens !== undefined) cells.outputTokens.record(usage.outputTokens);
-    if (exchange.costMicroDollars !== undefined) cells.cost.add(exchange.costMicroDollars);
-    else if (exchange.failure === undefined) cells.unpriced.add(1);
+    if (usage?.inputTokens !== undefined) cells.inputTokens().record(usage.inputTokens);
+    if (usage?.outputTokens !== undefined) cells.outputTokens().record(usage.outputTokens);
+    if (exchange.costMicroDollars !== undefined) cells.cost().add(exchange.costMicroDollars);
+    else if (exchange.failure === undefined) cells.unpriced().add(1);
   }
 
   /** To be called once per attempt, when it is over. */
@@ -246,16 +211,15 @@ export class Metrics implements Disposable {
     const { counters, histograms } = this.#instruments;
     const served = [operations[surface], providerLabel(type), model];
     const called = [operations[surface], providerLabel(type), actual];
-    const cells = new ExchangeCells({
+    const cells: ExchangeCells = {
       requests: counters.requests.cell([surface, model, status, failure]),
       duration: histograms.requestDuration.cell([...served, failure]),
-      late: {
-        firstToken: () => histograms.firstToken.cell(served),
-        tokens: (direction) => histograms.tokens.cell([...called, direction]),
-        cost: () => counters.cost.cell([model, endpoint]),
-        unpriced: () => counters.unpriced.cell([model, endpoint]),
-      },
-    });
+      firstToken: once(() => histograms.firstToken.cell(served)),
+      inputTokens: once(() => histograms.tokens.cell([...called, "input"])),
+      outputTokens: once(() => histograms.tokens.cell([...called, "output"])),
+      cost: once(() => counters.cost.cell([model, endpoint])),
+      unpriced: once(() => counters.unpriced.cell([model, endpoint])),
+    };
     if (this.#exchanges.size >= mostKept) this.#exchanges.clear();
     this.#exchanges.set(key, cells);
     return cells;
@@ -278,6 +242,12 @@ export class Metrics implements Disposable {
     this.#attempts.set(key, cells);
     return cells;
   }
+}
+
+/** What `make` gives, made at the first call and kept. */
+function once<Value extends object>(make: () => Value): () => Value {
+  let made: Value | undefined;
+  return () => (made ??= make());
 }
 
 function providerLabel(type: string | undefined): string | undefined {
