@@ -137,6 +137,12 @@ const faults: readonly Fault[] = [
     modes: both,
   },
   {
+    // Bytes of the lost answer are not bytes of an earlier one: this connection was fresh.
+    name: "half a head on a fresh connection",
+    behaviour: { kind: "raw", bytes: "HTTP/1.1 200 OK\r\ncontent-", next: "reset" },
+    modes: both,
+  },
+  {
     name: "half a body",
     behaviour: { kind: "raw", bytes: "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", next: "fin" },
     modes: both,

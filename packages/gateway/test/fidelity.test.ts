@@ -24,6 +24,7 @@ const house = await startHouse({
       { name: "unread", targets, relay: "always" },
       { name: "translated", targets, relay: "never" },
       { name: "preset", targets, defaults: { temperature: 0.5, top_p: 1 } },
+      { name: "capped", targets, defaults: { max_completion_tokens: 100 } },
       { name: "strict", targets: [{ endpoint: "strict", model: "actual-model" }] },
       { name: "same", targets: [{ endpoint: "upstream", model: "same" }] },
     ],
@@ -91,6 +92,12 @@ const requests: readonly (readonly [what: string, body: string, sent: string, ca
     "a token limit of the other name",
     `{"model":"strict","max_tokens":10,${odd}}`,
     `{"model":"actual-model","max_completion_tokens":10,${odd}}`,
+    whole,
+  ],
+  [
+    "its own token limit, which goes before a default of the other name",
+    `{"model":"capped","max_tokens":5,${odd}}`,
+    `{"model":"actual-model","max_tokens":5,${odd}}`,
     whole,
   ],
   [

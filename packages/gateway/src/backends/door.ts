@@ -1,7 +1,7 @@
 import { lookup as systemLookup } from "node:dns";
 import type { LookupAddress, LookupAllOptions } from "node:dns";
 import { BlockList, isIP } from "node:net";
-import type { LookupFunction } from "node:net";
+import type { LookupFunction, Socket } from "node:net";
 import { buildConnector } from "undici";
 
 /**
@@ -102,6 +102,25 @@ export function guardLookup(lookup: Lookup): LookupFunction {
 }
 
 /**
+ * Tells a request that was lost because its connection had been kept alive too long from every other: it was not the
+ * connection's first, and not a byte had come since it began. undici lets go of an idle socket by `unref`, and takes it
+ * up again by `ref` when the next request begins.
+ */
+function markReuse(socket: Socket): void {
+  let uses = 0;
+  let before = 0;
+  const ref = socket.ref.bind(socket);
+  socket.ref = () => {
+    uses++;
+    before = socket.bytesRead;
+    return ref();
+  };
+  socket.prependListener("error", (problem: Error & { reused?: boolean }) => {
+    problem.reused = uses > 0 && socket.bytesRead === before;
+  });
+}
+
+/**
  * A connector for undici that only goes through the door.
  *
  * @param timeout Milliseconds until the connection must stand, name resolution and TLS included.
@@ -118,11 +137,7 @@ export function guardedConnector(timeout: number): buildConnector.connector {
     connect(options, (error, socket) => {
       // The types promise null; what comes with an error is undefined.
       if (!socket) return callback(error ?? new Error("no connection"), null);
-      const before = socket.bytesRead;
-      // Tells a request that was lost because the connection had been used before from one on a fresh connection.
-      socket.prependListener("error", (problem: Error & { reused?: boolean }) => {
-        problem.reused = socket.bytesRead > before;
-      });
+      markReuse(socket);
       callback(null, socket);
     });
   };

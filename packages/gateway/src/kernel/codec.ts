@@ -62,6 +62,8 @@ export interface Ingress {
   /** What keeps a silent stream alive, with its framing. */
   readonly keepalive: string;
   readonly streamContentType: string;
+  /** Top-level request fields that say the same, such as an old and a new name: who gives one has given all. */
+  readonly synonyms: readonly (readonly string[])[];
 }
 
 /** How a vendor's dialect differs from the protocol's norm. A row of data, never code. */

@@ -53,7 +53,7 @@ export function prepare(
   if (choice === undefined) {
     return refuse("unsupported", `${target.endpoint.name} cannot serve ${input.codec.protocol} requests.`);
   }
-  const body = withDefaults(input.body, model.defaults);
+  const body = withDefaults(input.body, model.defaults, input.codec.ingress.synonyms);
   const rename: readonly Edit[] =
     target.planned.model === input.requestedModel ? [] : [{ kind: "set", field: "model", value: target.planned.model }];
   const echoModel = model.echo === "requested" ? input.requestedModel : undefined;
@@ -102,10 +102,15 @@ function refuse(kind: "unsupported" | "bad-request", message: string): Result<ne
 }
 
 /** The body with the virtual model's defaults where the client said nothing. */
-function withDefaults(body: RequestBody, defaults: JsonObject): Pick<RequestBody, "rope" | "object"> {
+function withDefaults(
+  body: RequestBody,
+  defaults: JsonObject,
+  synonyms: readonly (readonly string[])[],
+): Pick<RequestBody, "rope" | "object"> {
   const edits: Edit[] = [];
   for (const [field, value] of Object.entries(defaults)) {
-    if (!body.object.fields.some(({ name }) => name === field)) edits.push({ kind: "set", field, value });
+    const names = synonyms.find((group) => group.includes(field)) ?? [field];
+    if (!body.object.fields.some(({ name }) => names.includes(name))) edits.push({ kind: "set", field, value });
   }
   if (edits.length === 0) return body;
   const rope = new Rope(splicePieces(body.rope, body.object, edits));

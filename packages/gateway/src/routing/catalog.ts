@@ -100,10 +100,11 @@ function matched(catalog: Catalog, name: string, catchAll: boolean): VirtualMode
     if ((literal === 0) !== catchAll || name.length < literal) continue;
     if (!name.startsWith(pattern.before) || !name.endsWith(pattern.after)) continue;
     const text = name.slice(pattern.before.length, name.length - pattern.after.length);
-    const targets = pattern.model.targets.map((target) => ({
-      ...target,
-      model: target.model.replace("*", () => text),
-    }));
+    const targets = pattern.model.targets
+      .map((target) => ({ ...target, model: target.model.replace("*", () => text) }))
+      // A bare prefix matches too, but nobody has a model without a name.
+      .filter(({ model }) => model !== "");
+    if (targets.length === 0) continue;
     return { ...pattern.model, targets };
   }
   return undefined;

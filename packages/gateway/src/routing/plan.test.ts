@@ -75,7 +75,7 @@ const resolutions: readonly (readonly [name: string, targets: string | undefined
   ["team/qwen", "a/qwen b/fallback"],
   ["team/long-q", "b/x-q-y"],
   ["team/long-", "b/x--y"],
-  ["team/", "a/ b/fallback"],
+  ["team/", "b/fallback"],
   ["the-end", "a/ended"],
   ["team/the-end", "a/the-end b/fallback"],
   ["shared", "b/shared a/shared"],

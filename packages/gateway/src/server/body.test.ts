@@ -3,16 +3,20 @@ import { createServer, request as httpRequest } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { test } from "node:test";
 import { close, listen } from "../../test/support/port.ts";
-import { readBody } from "./body.ts";
+import { BodyBudget, readBody } from "./body.ts";
 
 const limit = 1000;
 type Outcome = Parameters<Parameters<typeof readBody>[2]>[0];
 
 /** Sends pieces to a server that reads them by `readBody`, and gives what it was told, in order. */
-async function send(pieces: readonly string[], headers: Readonly<Record<string, string>> = {}): Promise<Outcome[]> {
+async function send(
+  pieces: readonly string[],
+  headers: Readonly<Record<string, string>> = {},
+  budget = 10_000,
+): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   const server = createServer((incoming: IncomingMessage, response) => {
-    readBody(incoming, limit, (outcome) => {
+    readBody(incoming, { limit, budget: new BodyBudget(budget) }, (outcome) => {
       outcomes.push(outcome);
       response.end();
     });
@@ -59,4 +63,16 @@ test("a length that is too large is refused before a byte has come", async () =>
   const outcomes = await send([""], { "content-length": "1001" });
   assert.deepEqual(outcomes.map(textOf), ["refused: too-large"]);
   assert.match(outcomes[0]?.ok === false ? outcomes[0].failure.message : "", /larger than 1000 bytes/u);
+});
+
+test("a body that would hold more than all bodies may is refused, and told to come again", async () => {
+  const [outcome] = await send(["x".repeat(300), "y".repeat(300)], {}, 500);
+  assert.equal(textOf(outcome), "refused: overwhelmed");
+});
+
+test("what is given back may be taken again", () => {
+  const budget = new BodyBudget(10);
+  assert.deepEqual([budget.take(6), budget.take(5), budget.take(4)], [true, false, true]);
+  budget.give(6);
+  assert.deepEqual([budget.take(7), budget.take(6)], [false, true]);
 });

@@ -13,6 +13,7 @@ import { errorAnswer } from "../relay/error-answer.ts";
 import { Exchange } from "../relay/exchange.ts";
 import type { Caller, RequestBody } from "../relay/types.ts";
 import { isPlainId } from "../wire/headers.ts";
+import { BodyBudget } from "./body.ts";
 import { answerPreflight, corsHeaders } from "./cors.ts";
 import { guard, isAllowedHost, isAllowedOrigin, isLoopback } from "./guard.ts";
 import { addOperationRoutes } from "./operation.ts";
@@ -29,6 +30,9 @@ const lingerTime = 1000;
 
 /** Bodies up to this size, in bytes, are read to their end even when they were refused. */
 const readOnLimit = 1_048_576;
+
+/** How many bodies of the largest size may be under way at a time. */
+const largeBodies = 8;
 
 /** Longest that an idle client connection is kept; milliseconds. Longer than the usual 60 s of proxies before us. */
 const keepAliveTime = 65_000;
@@ -52,6 +56,8 @@ export interface RelayOrder {
 export class Gateway {
   readonly service: Service;
   readonly router = new Router();
+  /** What the bodies of all requests may hold together. */
+  readonly bodies: BodyBudget;
   readonly #errors: Pick<Ingress, "writeError">;
   readonly #server: Server;
   readonly #active = new Map<Exchange, ServerResponse>();
@@ -70,6 +76,7 @@ export class Gateway {
     this.router.add("GET", modelListPaths, modelListRoute(errors, this));
     this.router.addPrefix("GET", modelPrefixes, modelRoute(errors, this));
     const { limits, timeouts } = service.current().config.server;
+    this.bodies = new BodyBudget(limits.body * largeBodies);
     this.#server = createServer(
       {
         // Node refuses to start with a shorter time for the whole than for the head.

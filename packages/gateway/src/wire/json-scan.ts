@@ -185,7 +185,8 @@ class Scanner {
 
   #noteRole(keyStart: number, valueStart: number): void {
     const bytes = this.#bytes;
-    if (bytes[keyStart + 1] !== 114 || bytes.toString("latin1", keyStart, keyStart + roleKey.length) !== roleKey) return;
+    if (bytes[keyStart + 1] !== 114 || bytes.toString("latin1", keyStart, keyStart + roleKey.length) !== roleKey)
+      return;
     let end = valueStart + 1;
     while (end - valueStart <= longestRole && bytes[end] !== quote) end++;
     const print = (end - valueStart) * 256 + (bytes[valueStart + 1] ?? 0);

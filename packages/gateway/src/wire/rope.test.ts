@@ -25,7 +25,10 @@ test("a rope is its chunks, however they were cut", () => {
       const rope = cutInto(bytes, cuts);
       assert.equal(rope.length, bytes.length);
       assert.deepEqual(Buffer.concat(rope.pieces(start, end)), bytes.subarray(start, Math.max(start, end)));
-      assert.deepEqual(rope.withBytes((all) => Buffer.from(all)), bytes);
+      assert.deepEqual(
+        rope.withBytes((all) => Buffer.from(all)),
+        bytes,
+      );
       assert.equal(rope.text(start, end), bytes.subarray(start, Math.max(start, end)).toString("utf8"));
       assert.deepEqual(rope.bytes, bytes);
       assert.deepEqual(Buffer.concat(rope.pieces(0, bytes.length)), bytes);
@@ -37,7 +40,10 @@ test("a body of one chunk is never copied", () => {
   const chunk = Buffer.from("{}");
   const rope = new Rope([chunk]);
   assert.equal(rope.bytes, chunk);
-  assert.equal(rope.withBytes((bytes) => bytes), chunk);
+  assert.equal(
+    rope.withBytes((bytes) => bytes),
+    chunk,
+  );
 });
 
 test("a body larger than the memory that is used again is put together once", () => {
@@ -45,7 +51,10 @@ test("a body larger than the memory that is used again is put together once", ()
   const rope = new Rope(chunks);
   const first = rope.withBytes((bytes) => bytes);
   assert.deepEqual(first, Buffer.concat(chunks));
-  assert.equal(rope.withBytes((bytes) => bytes), first);
+  assert.equal(
+    rope.withBytes((bytes) => bytes),
+    first,
+  );
 });
 
 test("what is spliced from chunks is what is spliced from the whole", () => {

@@ -25,6 +25,11 @@ export const openaiChat: Codec = {
     writeStreamError,
     keepalive: keepaliveComment,
     streamContentType: eventStream,
+    synonyms: [
+      ["max_tokens", "max_completion_tokens"],
+      ["tools", "functions"],
+      ["tool_choice", "function_call"],
+    ],
   },
   egress: {
     passThrough,

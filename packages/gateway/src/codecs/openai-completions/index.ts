@@ -22,6 +22,7 @@ export const openaiCompletions: Codec = {
     writeStreamError,
     keepalive: keepaliveComment,
     streamContentType: eventStream,
+    synonyms: [],
   },
   egress: {
     passThrough: usageEdits,

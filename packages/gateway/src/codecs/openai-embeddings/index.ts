@@ -18,6 +18,7 @@ export const openaiEmbeddings: Codec = {
     writeStreamError,
     keepalive: keepaliveComment,
     streamContentType: eventStream,
+    synonyms: [],
   },
   egress: {
     passThrough: () => ({ edits: [], tap: { dropUsageEvent: false } }),

@@ -29,10 +29,12 @@ export function generateRoute(codec: Codec, gateway: Gateway): Route {
     handle(incoming) {
       const refused = refuseMedia(incoming);
       if (refused !== undefined) return gateway.refuse(incoming, codec.ingress, refused, { protocol: codec.protocol });
-      readBody(incoming.request, gateway.service.current().config.server.limits.body, (outcome) => {
+      const limit = gateway.service.current().config.server.limits.body;
+      const taken = readBody(incoming.request, { limit, budget: gateway.bodies }, (outcome) => {
         if (!outcome.ok) return gateway.refuse(incoming, codec.ingress, outcome.failure, { protocol: codec.protocol });
         answer(incoming, outcome.rope, { codec, gateway });
       });
+      incoming.response.on("close", () => gateway.bodies.give(taken()));
     },
   };
 }
