@@ -121,7 +121,6 @@ export function catalogOf(config: Config, backends: ReadonlyMap<string, Backend>
         serves: backend?.kind === "wire" ? backend.serves : everyProtocol,
         catalog: modelsOf(settings, directory),
         modelPatterns: vendorOf(settings.type)?.modelPatterns ?? [],
-        credentials: settings.credentials.length,
       },
     ];
   });

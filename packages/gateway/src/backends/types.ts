@@ -34,8 +34,6 @@ export interface WireCall {
   readonly credential: number;
   /** Headers of the client's that may be passed on, already chosen by the caller. */
   readonly headers: { readonly [name: string]: string };
-  /** Milliseconds. */
-  readonly connectTimeout: number;
 }
 
 /** Carries bytes of some protocol. */

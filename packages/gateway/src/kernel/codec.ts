@@ -129,7 +129,6 @@ export interface Egress {
 export interface Codec {
   readonly protocol: Protocol;
   readonly operation: CanonicalRequest["operation"];
-  readonly framing: "sse" | "ndjson";
   readonly ingress: Ingress;
   readonly egress: Egress;
 }

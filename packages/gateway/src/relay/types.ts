@@ -46,7 +46,6 @@ export interface RelayEndpoint {
 
 /** Milliseconds; see the configuration's types. */
 export interface RelayTimeouts {
-  readonly connect: number;
   readonly firstToken: number;
   readonly firstByte: number;
   readonly idle: number;

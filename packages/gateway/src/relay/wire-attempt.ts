@@ -53,7 +53,6 @@ export class WireAttempt extends Attempt implements WireReceiver {
         requestId: this.input.id,
         credential: 0,
         headers: this.input.headers,
-        connectTimeout: this.endpoint.timeouts.connect,
       },
       this,
     );

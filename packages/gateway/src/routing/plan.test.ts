@@ -18,7 +18,6 @@ function endpoint(
     serves: ["openai-chat", "openai-embeddings"],
     catalog: lists.map((id) => ({ id, facts: { ownedBy: name } })),
     modelPatterns: [],
-    credentials: 1,
     ...rest,
   };
 }

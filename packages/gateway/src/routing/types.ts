@@ -37,8 +37,6 @@ export interface EndpointView {
   readonly catalog: readonly CatalogModel[];
   /** Names known without a list, with one `*` at most. */
   readonly modelPatterns: readonly string[];
-  /** Number of credentials; at least 1 (a keyless endpoint has one empty credential). */
-  readonly credentials: number;
 }
 
 export interface Target {

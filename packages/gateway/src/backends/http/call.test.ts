@@ -55,7 +55,6 @@ const call: WireCall = {
   requestId: "id-1",
   credential: 0,
   headers: { traceparent: "00-1" },
-  connectTimeout: 1000,
 };
 
 /** Sends a call and hears it to its end. `during` sees each piece of the body. */

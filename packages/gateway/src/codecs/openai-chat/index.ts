@@ -16,7 +16,6 @@ import { lookAtChoice } from "./tap-look.ts";
 export const openaiChat: Codec = {
   protocol: "openai-chat",
   operation: "generate",
-  framing: "sse",
   ingress: {
     readRequest,
     streamEncoder: (context) => new ChatStreamEncoder(context),

@@ -13,7 +13,6 @@ import { completionGrammar, lookAtChoice } from "./stream-decode.ts";
 export const openaiCompletions: Codec = {
   protocol: "openai-completions",
   operation: "generate",
-  framing: "sse",
   ingress: {
     readRequest,
     streamEncoder: (context) => new CompletionStreamEncoder(context),

@@ -9,7 +9,6 @@ import { readRequest, writeRequest } from "./request.ts";
 export const openaiEmbeddings: Codec = {
   protocol: "openai-embeddings",
   operation: "embed",
-  framing: "sse",
   ingress: {
     readRequest,
     streamEncoder: (context) => new EmbeddingStreamEncoder(context),
