@@ -6,13 +6,13 @@ import type { Variables } from "./support.test.ts";
 
 const at = (variables: Variables) => ({
   environment: environmentOf(variables),
-  directory: "/work",
+  directory: "/srv",
 });
 const home = { HOME: "/home/u" };
 
 test("a document that a flag or PATCHBAY_CONFIG names is the only place to look", () => {
   assert.deepEqual(documentCandidates("a.yaml", at({ PATCHBAY_CONFIG: "/b" })), {
-    required: "/work/a.yaml",
+    required: "/srv/a.yaml",
     optional: [],
   });
   assert.deepEqual(documentCandidates(undefined, at({ ...home, PATCHBAY_CONFIG: "~/b" })), {
@@ -28,12 +28,12 @@ test("a document that a flag or PATCHBAY_CONFIG names is the only place to look"
 test("otherwise the first document that exists is used", () => {
   const candidates = documentCandidates(undefined, at({ ...home, XDG_CONFIG_HOME: "/xdg" }));
   assert.deepEqual(candidates.optional, [
-    "/work/patchbay.yaml",
+    "/srv/patchbay.yaml",
     "/xdg/patchbay/config.yaml",
     "/home/u/.config/patchbay/config.yaml",
   ]);
   assert.equal(
-    findDocument(candidates, (file) => !file.startsWith("/work")),
+    findDocument(candidates, (file) => !file.startsWith("/srv")),
     "/xdg/patchbay/config.yaml",
   );
   assert.equal(
@@ -41,17 +41,17 @@ test("otherwise the first document that exists is used", () => {
     undefined,
   );
   assert.deepEqual(documentCandidates(undefined, at({ XDG_CONFIG_HOME: "relative" })).optional, [
-    "/work/patchbay.yaml",
+    "/srv/patchbay.yaml",
   ]);
 });
 
 const directories: readonly (readonly [flag: string | undefined, variables: Variables, expected: string])[] = [
-  ["d", { PATCHBAY_DATA_DIR: "/e" }, "/work/d"],
+  ["d", { PATCHBAY_DATA_DIR: "/e" }, "/srv/d"],
   [undefined, { ...home, PATCHBAY_DATA_DIR: "/e", XDG_DATA_HOME: "/f" }, "/e"],
   [undefined, { ...home, XDG_DATA_HOME: "/f" }, "/f/patchbay"],
   [undefined, { ...home, XDG_DATA_HOME: "f" }, "/home/u/.local/share/patchbay"],
   [undefined, home, "/home/u/.local/share/patchbay"],
-  [undefined, {}, "/work/.patchbay"],
+  [undefined, {}, "/srv/.patchbay"],
 ];
 for (const [flag, variables, expected] of directories) {
   test(`the data directory by ${flag ?? "no flag"} and ${JSON.stringify(variables)} is ${expected}`, () => {
@@ -61,8 +61,8 @@ for (const [flag, variables, expected] of directories) {
 
 test("paths of the document are relative to it", () => {
   assert.equal(besideDocument("k", { ...at(home), file: "/etc/p/c.yaml" }), "/etc/p/k");
-  assert.equal(besideDocument("k", { ...at(home), file: "sub/c.yaml" }), "/work/sub/k");
-  assert.equal(besideDocument("k", at(home)), "/work/k");
+  assert.equal(besideDocument("k", { ...at(home), file: "sub/c.yaml" }), "/srv/sub/k");
+  assert.equal(besideDocument("k", at(home)), "/srv/k");
   assert.equal(besideDocument("/k", { ...at(home), file: "/etc/p/c.yaml" }), "/k");
 });
 
