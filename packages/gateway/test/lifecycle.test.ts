@@ -105,6 +105,12 @@ describe("while requests are under way", { concurrency: true }, () => {
     const running = ask(house, { model: "model", stream: true });
     await upstream.reached(1);
     await sleep(100);
+    // An empty document, which a save on a full disk leaves, changes nothing.
+    house.app.reload(" \n");
+    assert.deepEqual(
+      house.app.config.endpoints.map(({ name }) => name),
+      ["up", "other"],
+    );
     house.app.reload(JSON.stringify({ endpoints: [endpoint("other", other.url)] }));
     const next = await ask(house, { model: "model", stream: false });
     assert.equal(next.status, 404);

@@ -162,6 +162,13 @@ export class App implements AsyncDisposable {
       for (const line of lines) this.#log.error(`document not taken over: ${line}`);
       return;
     }
+    // What a full disk leaves of a saved file is nothing, and nothing is a valid document.
+    const hasDocument = text !== undefined || this.#options.file !== undefined;
+    if (hasDocument && loaded.text.trim() === "") {
+      this.#documentProblem = "the document was not taken over: it is empty";
+      this.#log.error(this.#documentProblem);
+      return;
+    }
     this.#documentProblem = undefined;
     const config = complete(loaded.config, this.#local);
     const needsRestart = restartReasons(this.config, config);

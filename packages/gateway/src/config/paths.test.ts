@@ -40,9 +40,7 @@ test("otherwise the first document that exists is used", () => {
     findDocument(candidates, () => false),
     undefined,
   );
-  assert.deepEqual(documentCandidates(undefined, at({ XDG_CONFIG_HOME: "relative" })).optional, [
-    "/srv/patchbay.yaml",
-  ]);
+  assert.deepEqual(documentCandidates(undefined, at({ XDG_CONFIG_HOME: "relative" })).optional, ["/srv/patchbay.yaml"]);
 });
 
 const directories: readonly (readonly [flag: string | undefined, variables: Variables, expected: string])[] = [
