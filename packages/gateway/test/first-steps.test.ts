@@ -26,11 +26,7 @@ async function routeOf(options: HouseOptions, model: string): Promise<readonly s
     keys: store.keys,
     directory: new ModelDirectory(),
   });
-  const planned = plan(
-    { model, protocol: "openai-chat", operation: "generate" },
-    runtime.catalog,
-    new Cooldowns(systemClock),
-  );
+  const planned = plan({ model, protocol: "openai-chat" }, runtime.catalog, new Cooldowns(systemClock));
   await Promise.all([...backends.values()].map((backend) => backend[Symbol.asyncDispose]()));
   return planned.ok ? planned.value.attempts.map((attempt) => `${attempt.endpoint}: ${attempt.model}`) : [];
 }

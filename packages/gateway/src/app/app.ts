@@ -92,6 +92,7 @@ export class App implements AsyncDisposable {
         ticker: this.#ticker,
         cooldowns: new Cooldowns(systemClock),
         codecs,
+        features: [],
         observer: records,
       },
       current: () => this.#assembly.runtime,

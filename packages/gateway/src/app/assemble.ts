@@ -6,7 +6,7 @@ import { createBackend } from "../backends/registry.ts";
 import type { Backend } from "../backends/types.ts";
 import type { Config, EndpointSettings } from "../config/types.ts";
 import type { Clock } from "../kernel/clock.ts";
-import type { Protocol } from "../kernel/protocol.ts";
+import { everyProtocol } from "../kernel/protocol.ts";
 import { Secret } from "../kernel/secret.ts";
 import type { Price } from "../kernel/usage.ts";
 import type { RelayEndpoint } from "../relay/types.ts";
@@ -126,9 +126,6 @@ export function catalogOf(config: Config, backends: ReadonlyMap<string, Backend>
   });
   return buildCatalog({ endpoints: new Map(views), models: config.models });
 }
-
-/** A backend that yields events itself answers on every surface. */
-const everyProtocol: readonly Protocol[] = ["openai-chat", "openai-completions", "openai-embeddings"];
 
 /** What the document states goes before what the list says, and that before our own table. */
 function modelsOf(settings: EndpointSettings, directory: ModelLists): readonly CatalogModel[] {

@@ -24,6 +24,8 @@ export interface WireReceiver {
 
 export interface WireCall {
   readonly protocol: Protocol;
+  /** The actual model, for protocols that name it in the path. */
+  readonly model: string;
   /** One after the other they are the body. */
   readonly body: readonly Buffer[];
   readonly stream: boolean;

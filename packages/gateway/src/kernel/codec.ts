@@ -41,6 +41,14 @@ export interface AnswerContext {
   readonly echoModel?: string;
   /** The client's own body, parsed, for what only its protocol knows, such as `include_usage` or `encoding_format`. */
   readonly request: JsonObject;
+  /** Hears of each thing in the answer that the client's protocol has no room for. */
+  readonly lost: (loss: Loss) => void;
+}
+
+/** What the listener knows of a request before its body is read in full. */
+export interface Asked {
+  readonly model: string;
+  readonly stream: boolean;
 }
 
 export interface DecodedRequest {
@@ -50,7 +58,8 @@ export interface DecodedRequest {
 
 /** We play the vendor towards a client. */
 export interface Ingress {
-  readRequest(body: JsonObject): Result<DecodedRequest>;
+  /** @param asked From the path where the protocol keeps them there, else the body's own `model` and `stream`. */
+  readRequest(body: JsonObject, asked: Asked): Result<DecodedRequest>;
   /** Events to bytes of a stream, as text. A `failure` event becomes the protocol's error event, and ends it. */
   streamEncoder(context: AnswerContext): Machine<AnswerEvent, string>;
   /** The fold of a whole answer's events into a response body, as JSON text. No `failure` event is among them. */
@@ -59,9 +68,11 @@ export interface Ingress {
   writeError(failure: Failure): Json;
   /** The error event that ends a stream which has already begun, with its framing. */
   writeStreamError(failure: Failure): string;
-  /** What keeps a silent stream alive, with its framing. */
+  /** What keeps a silent stream alive, with its framing; empty where clients bear nothing. */
   readonly keepalive: string;
   readonly streamContentType: string;
+  /** Client headers, in lower case, that go on to a backend of this protocol. */
+  readonly headers: readonly string[];
   /** Top-level request fields that say the same, such as an old and a new name: who gives one has given all. */
   readonly synonyms: readonly (readonly string[])[];
 }
@@ -74,6 +85,39 @@ export interface Dialect {
   readonly streamUsage: boolean;
   /** The backend knows the `developer` role. */
   readonly developerRole: boolean;
+  /** Where this vendor takes less, or more, than its protocol. */
+  readonly accepts?: Partial<Accepts>;
+}
+
+/** Texts that a protocol takes for a name or an id. */
+export interface NameRule {
+  /** Matches one character that is allowed. */
+  readonly character: RegExp;
+  /** Most characters. */
+  readonly longest: number;
+}
+
+/** What the requests of a protocol have room for. What they have not is adapted before the codec writes them. */
+export interface Accepts {
+  readonly toolName: NameRule;
+  /** Absent where calls have no ids. */
+  readonly callId?: NameRule;
+  /** Tools that take free text. Without them such a tool becomes a function with one string. */
+  readonly customTools: boolean;
+  /** Several answers to one request. */
+  readonly candidates: boolean;
+  /** A last message of the assistant's is continued. */
+  readonly prefill: boolean;
+  /** Images may be given as URLs, which the backend fetches. */
+  readonly imageUrls: boolean;
+}
+
+/** A request in the words of one protocol. */
+export interface WrittenRequest {
+  readonly body: JsonObject;
+  readonly losses: readonly Loss[];
+  /** Headers that the body needs, such as a beta's name. */
+  readonly headers?: { readonly [name: string]: string };
 }
 
 /** What a same-protocol stream needs changed on its way, decided before the request is sent. */
@@ -102,6 +146,8 @@ export interface RequestView {
   field(name: string): unknown;
   /** The words that its messages use for who speaks, each once; empty where there are none. */
   readonly roles: ReadonlySet<string>;
+  /** Whether the raw text holds these bytes anywhere, also where they mean something else. */
+  contains(text: string): boolean;
 }
 
 /** How a same-protocol request goes on to a backend with its bytes kept. */
@@ -110,16 +156,26 @@ export interface PassThrough {
   readonly tap: TapOptions;
 }
 
+/** What the decoder of an answer may know. */
+export interface DecodeContext {
+  /** Unique per attempt, to make ids of where the backend gives none. */
+  readonly id: string;
+}
+
 /** We play the SDK towards a backend. */
 export interface Egress {
   /** What the dialect needs changed in a same-protocol request; undefined when edits cannot say it and it must be translated. */
   passThrough(request: RequestView, dialect: Dialect): PassThrough | undefined;
-  writeRequest(
-    request: CanonicalRequest,
-    dialect: Dialect,
-  ): { readonly body: JsonObject; readonly losses: readonly Loss[] };
-  streamDecoder(): Machine<WireEvent, AnswerEvent>;
-  readAnswer(body: JsonObject): readonly AnswerEvent[];
+  /** The request has been adapted to what this protocol and the dialect accept. */
+  writeRequest(request: CanonicalRequest, dialect: Dialect): WrittenRequest;
+  readonly accepts: Accepts;
+  /**
+   * The top-level field of every event and body that names the model; absent where it stands deeper, so that another
+   * name can be told only by translating.
+   */
+  readonly modelField?: string;
+  streamDecoder(context: DecodeContext): Machine<WireEvent, AnswerEvent>;
+  readAnswer(body: JsonObject, context: DecodeContext): readonly AnswerEvent[];
   /** The meaning of an error answer. `body` is parsed JSON or, where it was none, undefined. */
   readError(status: number, body: Json | undefined): Failure;
   tap(options: TapOptions): Tap;
@@ -128,7 +184,12 @@ export interface Egress {
 /** All knowledge of one protocol. */
 export interface Codec {
   readonly protocol: Protocol;
-  readonly operation: CanonicalRequest["operation"];
+  /** How a stream is cut into events: SSE, or a line of JSON each. */
+  readonly framing: "sse" | "ndjson";
+  /** Where a request names its model and says whether it streams. */
+  readonly addressing: "body" | "path";
+  /** What a body without `stream` asks for. */
+  readonly streamsByDefault: boolean;
   readonly ingress: Ingress;
   readonly egress: Egress;
 }

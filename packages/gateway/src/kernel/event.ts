@@ -9,11 +9,17 @@ export type FinishWord = "stop" | "length" | "tool-calls" | "content-filter" | "
 export interface FinishReason {
   readonly unified: FinishWord;
   readonly raw: string;
+  /** The stop string that was hit, where the backend tells. */
+  readonly stopSequence?: string;
 }
 
-/** What a part is, known when it starts. Text, refusal and reasoning grow by deltas; so do a call's arguments. */
+/**
+ * What a part is, known when it starts. Text, refusal and reasoning grow by deltas; so do a call's arguments, and the
+ * base64 of an image. An `opaque` part is one that we have no word for: its `part-end` keeps it whole.
+ */
 export type PartHead =
-  | { readonly type: "text" | "refusal" | "reasoning" }
+  | { readonly type: "text" | "refusal" | "reasoning" | "opaque" }
+  | { readonly type: "image"; readonly mediaType: string }
   | { readonly type: "tool-call"; readonly id: string; readonly name: string; readonly tool: "function" | "custom" };
 
 /**
@@ -38,7 +44,14 @@ export type AnswerEvent =
       readonly text: string;
       readonly logprobs?: Json;
     }
-  | { readonly type: "part-end"; readonly candidate: number; readonly part: number; readonly keep?: Extra }
+  | {
+      readonly type: "part-end";
+      readonly candidate: number;
+      readonly part: number;
+      readonly keep?: Extra;
+      /** The endpoint that `keep` came from; the relay tells. */
+      readonly origin?: string;
+    }
   /** Vendor fields of the message that have no canonical word, such as annotations or audio. */
   | { readonly type: "extra"; readonly candidate: number; readonly extra: Extra }
   | { readonly type: "embedding"; readonly index: number; readonly vector: readonly number[] }

@@ -10,6 +10,8 @@ export type Extra = { readonly [P in Protocol]?: JsonObject };
 interface PartBase {
   /** Opaque vendor state to be returned unchanged: signatures, encrypted reasoning, cache marks. */
   readonly keep?: Extra;
+  /** The endpoint that `keep` came from and alone understands; absent where nobody knows. */
+  readonly origin?: string;
 }
 
 export type MediaSource =
@@ -128,6 +130,15 @@ export interface Sampling {
   readonly topLogprobs?: number;
 }
 
+/** Absent: the model's own habit. Present and empty: on, as much as the model likes. */
+export interface Reasoning {
+  /** `none` turns it off. Otherwise the vendor's word, such as `low` or `xhigh`. */
+  readonly effort?: string;
+  readonly budgetTokens?: number;
+  /** Whether the client wants to see it, as a summary or whole. */
+  readonly show?: boolean;
+}
+
 export interface GenerationRequest {
   readonly operation: "generate";
   readonly model: string;
@@ -139,8 +150,10 @@ export interface GenerationRequest {
   /** How many answers; absent means one. */
   readonly candidates?: number;
   readonly sampling: Sampling;
-  readonly reasoning?: { readonly effort?: string; readonly budgetTokens?: number };
+  readonly reasoning?: Reasoning;
   readonly output?: OutputFormat;
+  /** How wordy the answer is to be, such as `low`. */
+  readonly verbosity?: string;
   readonly user?: string;
   readonly stream: boolean;
   readonly extra?: Extra;

@@ -1,6 +1,9 @@
 import type { Dialect } from "./codec.ts";
 import type { Protocol } from "./protocol.ts";
 
+/** A path below the base URL. `{model}` stands for the model's name. */
+export type VendorPath = string | { readonly whole: string; readonly stream: string };
+
 /** An upstream's family as a row of data: adding an OpenAI-like vendor is adding a row. */
 export interface Vendor {
   /** The word for `type:` in the document. */
@@ -8,8 +11,8 @@ export interface Vendor {
   readonly title: string;
   /** Where the API lives; absent when the document must say it. Ends without a slash. */
   readonly baseUrl?: string;
-  /** The protocols it serves, each with its path below the base URL. */
-  readonly paths: { readonly [P in Protocol]?: string };
+  /** The protocols it serves, the one that others are best translated to first. */
+  readonly paths: { readonly [P in Protocol]?: VendorPath };
   /** Path of the model list below the base URL. */
   readonly modelsPath: string;
   readonly auth: { readonly header: string; readonly scheme: "bearer" | "raw" };

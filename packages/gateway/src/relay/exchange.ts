@@ -111,6 +111,7 @@ export class Exchange implements AttemptOwner, Ticking {
       !this.#settled &&
       body.stream &&
       settings.keepalive > 0 &&
+      codec.ingress.keepalive !== "" &&
       now - this.#lastWriteAt >= settings.keepalive &&
       this.#stalledAt === undefined &&
       // What passes unread may have stopped in the middle of an event.

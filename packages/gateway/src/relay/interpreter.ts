@@ -9,8 +9,10 @@ import { readField, scanObject } from "../wire/json-scan.ts";
 import type { ScannedObject } from "../wire/json-scan.ts";
 import { splice } from "../wire/json-splice.ts";
 import type { Rope } from "../wire/rope.ts";
+import { NdjsonSplitter } from "../wire/ndjson.ts";
 import { SseSplitter } from "../wire/sse.ts";
-import type { SseBlock } from "../wire/sse.ts";
+import type { Splitter, StreamBlock } from "../wire/splitter.ts";
+import { chain } from "./translation.ts";
 import { newObservation, Observer } from "./observer.ts";
 
 /** Turns the bytes of an upstream's stream into those of the client's, and tells what they meant. */
@@ -22,6 +24,17 @@ export interface Interpreter {
   end(): Buffer;
   /** The event that tells the client, in mid-stream, that the answer failed. */
   fail(failure: Failure): Buffer;
+}
+
+/** The way from a backend's answer to the client's encoder. */
+export interface TranslationOptions {
+  /** Unique per attempt. */
+  readonly id: string;
+  readonly stages: readonly Machine<AnswerEvent, AnswerEvent>[];
+}
+
+function newSplitter(codec: Codec, limit: number): Splitter {
+  return codec.framing === "sse" ? new SseSplitter(limit) : new NdjsonSplitter(limit);
 }
 
 const nothing = Buffer.alloc(0);
@@ -48,7 +61,7 @@ export class UnreadStream implements Interpreter {
   }
 
   fail(why: Failure): Buffer {
-    // The upstream may have stopped in the middle of an event.
+    // The upstream may have stopped in the middle of an event, or of a line.
     return Buffer.from(`\n\n${this.#codec.ingress.writeStreamError(why)}`);
   }
 }
@@ -58,7 +71,7 @@ export class TappedStream implements Interpreter {
   readonly seen: Observation;
   readonly #codec: Codec;
   readonly #tap: Tap;
-  readonly #splitter: SseSplitter;
+  readonly #splitter: Splitter;
   readonly #limit: number;
   readonly #echoModel: string | undefined;
 
@@ -66,7 +79,7 @@ export class TappedStream implements Interpreter {
     this.#codec = codec;
     this.#tap = codec.egress.tap(options);
     this.seen = this.#tap.seen;
-    this.#splitter = new SseSplitter(options.limit);
+    this.#splitter = newSplitter(codec, options.limit);
     this.#limit = options.limit;
     this.#echoModel = options.echoModel;
   }
@@ -88,7 +101,7 @@ export class TappedStream implements Interpreter {
     return Buffer.from(this.#codec.ingress.writeStreamError(why));
   }
 
-  #pass(blocks: readonly SseBlock[]): Buffer {
+  #pass(blocks: readonly StreamBlock[]): Buffer {
     const out: Buffer[] = [];
     for (const block of blocks) {
       if (this.seen.failure !== undefined || this.seen.done) break;
@@ -107,8 +120,9 @@ export class TappedStream implements Interpreter {
 
   #renamed(raw: Buffer, message: WireEvent): Buffer {
     if (this.#echoModel === undefined) return raw;
-    const renamed = renameModel(Buffer.from(message.data), this.#echoModel);
+    const renamed = renameModel(this.#codec, Buffer.from(message.data), this.#echoModel);
     if (renamed === undefined) return raw;
+    if (this.#codec.framing === "ndjson") return Buffer.concat([renamed, lineFeed]);
     const event = message.event === "" ? "" : `event: ${message.event}\n`;
     return Buffer.concat([Buffer.from(`${event}data: `), renamed, Buffer.from("\n\n")]);
   }
@@ -117,16 +131,18 @@ export class TappedStream implements Interpreter {
 /** `translate`: the backend's events are decoded and encoded again for the client. */
 export class TranslatedStream implements Interpreter {
   readonly seen: Observation;
-  readonly #splitter: SseSplitter;
+  readonly #splitter: Splitter;
   readonly #limit: number;
   readonly #decoder: Machine<WireEvent, AnswerEvent>;
+  readonly #stages: Machine<AnswerEvent, AnswerEvent>;
   readonly #encoder: EncodedStream;
 
-  constructor(backend: Codec, client: Codec, context: AnswerContext & { readonly limit: number }) {
-    this.#splitter = new SseSplitter(context.limit);
-    this.#limit = context.limit;
-    this.#decoder = backend.egress.streamDecoder();
-    this.#encoder = new EncodedStream(client, context);
+  constructor(backend: Codec, encoder: EncodedStream, options: TranslationOptions & { readonly limit: number }) {
+    this.#splitter = newSplitter(backend, options.limit);
+    this.#limit = options.limit;
+    this.#decoder = backend.egress.streamDecoder({ id: options.id });
+    this.#stages = chain(options.stages);
+    this.#encoder = encoder;
     this.seen = this.#encoder.seen;
   }
 
@@ -138,7 +154,8 @@ export class TranslatedStream implements Interpreter {
 
   end(): Buffer {
     let text = this.#decode(leftOver(this.#splitter, this.seen));
-    if (this.seen.failure === undefined) text += this.#encoder.push(this.#decoder.end());
+    if (this.seen.failure === undefined) text += this.#encode(this.#decoder.end());
+    if (this.seen.failure === undefined) text += this.#encoder.push(this.#stages.end());
     return Buffer.from(text + this.#encoder.end());
   }
 
@@ -146,18 +163,22 @@ export class TranslatedStream implements Interpreter {
     return this.#encoder.fail(why);
   }
 
-  #decode(blocks: readonly SseBlock[]): string {
+  #decode(blocks: readonly StreamBlock[]): string {
     let text = "";
     for (const block of blocks) {
       if (this.seen.failure !== undefined) break;
-      if (block.message !== undefined) text += this.#encoder.push(this.#decoder.push(block.message));
+      if (block.message !== undefined) text += this.#encode(this.#decoder.push(block.message));
     }
     return text;
+  }
+
+  #encode(events: readonly AnswerEvent[]): string {
+    return this.#encoder.push(events.flatMap((event) => this.#stages.push(event)));
   }
 }
 
 /** The event that the stream's end left without its blank line. Half an event behind the terminal one is nothing. */
-function leftOver(splitter: SseSplitter, seen: Observation): readonly SseBlock[] {
+function leftOver(splitter: Splitter, seen: Observation): readonly StreamBlock[] {
   return splitter.end().filter(({ message }) => {
     if (message === undefined || message.data === "") return false;
     return !seen.finished || parseJson(message.data) !== undefined;
@@ -216,24 +237,34 @@ export function tapWhole(
   const body = parseObject(bytes);
   if (body === undefined) tap.seen.failure = notJson();
   else tap.whole(body);
-  const renamed = options.echoModel === undefined ? undefined : renameModel(bytes, options.echoModel);
+  const renamed = options.echoModel === undefined ? undefined : renameModel(codec, bytes, options.echoModel);
   return { bytes: renamed ?? bytes, seen: tap.seen };
 }
 
 /** A whole answer's events, whatever shape the backend chose to send it in. */
-export function readWhole(codec: Codec, bytes: Buffer, streamed: boolean): readonly AnswerEvent[] {
-  if (!streamed) {
-    const body = parseObject(bytes);
-    return body === undefined ? [{ type: "failure", failure: notJson() }] : codec.egress.readAnswer(body);
-  }
-  const splitter = new SseSplitter(bytes.length + 1);
-  const decoder = codec.egress.streamDecoder();
+export function readWhole(
+  codec: Codec,
+  bytes: Buffer,
+  options: TranslationOptions & { readonly streamed: boolean },
+): readonly AnswerEvent[] {
+  const stages = chain(options.stages);
+  const events = options.streamed ? readStream(codec, bytes, options.id) : readBody(codec, bytes, options.id);
+  return [...events.flatMap((event) => stages.push(event)), ...stages.end()];
+}
+
+function readBody(codec: Codec, bytes: Buffer, id: string): readonly AnswerEvent[] {
+  const body = parseObject(bytes);
+  return body === undefined ? [{ type: "failure", failure: notJson() }] : codec.egress.readAnswer(body, { id });
+}
+
+function readStream(codec: Codec, bytes: Buffer, id: string): readonly AnswerEvent[] {
+  const splitter = newSplitter(codec, bytes.length + 1);
+  const decoder = codec.egress.streamDecoder({ id });
   const events: AnswerEvent[] = [];
   for (const block of [...splitter.push(bytes), ...splitter.end()]) {
     if (block.message !== undefined) events.push(...decoder.push(block.message));
   }
-  events.push(...decoder.end());
-  return events;
+  return [...events, ...decoder.end()];
 }
 
 /** Events as a whole answer for the client. */
@@ -256,6 +287,7 @@ export function viewOf(rope: Rope, object: ScannedObject): RequestView {
   return {
     field: (name) => readField(rope, object, name),
     roles: object.roles,
+    contains: (text) => rope.includes(text),
   };
 }
 
@@ -276,10 +308,11 @@ export function parseObject(bytes: Buffer): JsonObject | undefined {
   }
 }
 
-function renameModel(json: Buffer, model: string): Buffer | undefined {
+function renameModel({ egress }: Codec, json: Buffer, model: string): Buffer | undefined {
+  const field = egress.modelField;
   const scan = scanObject(json, 64);
-  if (!scan.ok || !scan.object.fields.some((field) => field.name === "model")) return undefined;
-  return splice(json, scan.object, [{ kind: "set", field: "model", value: model }]);
+  if (field === undefined || !scan.ok || !scan.object.fields.some(({ name }) => name === field)) return undefined;
+  return splice(json, scan.object, [{ kind: "set", field, value: model }]);
 }
 
 function tooLong(limit: number): Failure {

@@ -1,5 +1,8 @@
 import type { EventBackend, WireBackend } from "../backends/types.ts";
 import type { AnswerContext, Codec, TapOptions } from "../kernel/codec.ts";
+import type { AnswerEvent } from "../kernel/event.ts";
+import type { Machine } from "../kernel/machine.ts";
+import { translate } from "./translation.ts";
 import type { Edit } from "../kernel/edit.ts";
 import { failure } from "../kernel/failure.ts";
 import type { JsonObject } from "../kernel/json.ts";
@@ -17,7 +20,8 @@ import type { ExchangeInput, RelayContext, RelayEndpoint, RequestBody } from "./
 
 interface Prepared {
   readonly sight: Sight;
-  readonly losses: readonly Loss[];
+  /** Grows when the answer is found to hold what the client's protocol has no room for. */
+  readonly losses: Loss[];
   /** What the encoder of the answer must know; made only where one is needed. */
   readonly answer: () => AnswerContext;
   /** The model's name that the answer is to bear, where that is not the upstream's own. */
@@ -33,6 +37,10 @@ export type PreparedCall =
       /** In pieces, so that a large body with a small edit is not copied. */
       readonly body: readonly Buffer[];
       readonly tap: TapOptions;
+      /** Client headers that may go on, and those that the translation needs. */
+      readonly headers: { readonly [name: string]: string };
+      /** What the events of a translated answer pass on their way to the encoder. */
+      readonly stages: readonly Machine<AnswerEvent, AnswerEvent>[];
     })
   | (Prepared & { readonly kind: "events"; readonly backend: EventBackend; readonly request: CanonicalRequest });
 
@@ -55,32 +63,60 @@ export function prepare(
   }
   const body = withDefaults(input.body, model.defaults, input.codec.ingress.synonyms);
   const rename: readonly Edit[] =
-    target.planned.model === input.requestedModel ? [] : [{ kind: "set", field: "model", value: target.planned.model }];
+    target.planned.model === input.requestedModel || input.codec.addressing === "path"
+      ? []
+      : [{ kind: "set", field: "model", value: target.planned.model }];
   const echoModel = model.echo === "requested" ? input.requestedModel : undefined;
-  const answer = () => answerContext(input, { model: target.planned.model, echoModel }, context);
+  const losses: Loss[] = [];
+  const answer = () => answerContext(input, { model: target.planned.model, echoModel, losses }, context);
 
-  if (backend.kind === "wire" && choice.codec !== undefined && choice.sight !== "translate") {
+  if (
+    backend.kind === "wire" &&
+    choice.codec !== undefined &&
+    choice.sight !== "translate" &&
+    // A name that stands deep in the events is changed only by writing them anew.
+    (echoModel === undefined || choice.codec.egress.modelField !== undefined)
+  ) {
     const through = choice.codec.egress.passThrough(viewOf(body.rope, body.object), backend.dialect);
     if (through !== undefined) {
       const pieces = splicePieces(body.rope, body.object, [...rename, ...through.edits]);
       const { codec, sight } = choice;
       return {
         ok: true,
-        value: { kind: "wire", backend, codec, sight, body: pieces, tap: through.tap, losses: [], answer, echoModel },
+        value: {
+          kind: "wire",
+          backend,
+          codec,
+          sight,
+          body: pieces,
+          tap: through.tap,
+          headers: input.headers,
+          stages: [],
+          losses,
+          answer,
+          echoModel,
+        },
       };
     }
   }
 
   const parsed = parseObject(Buffer.concat(splicePieces(body.rope, body.object, rename)));
   if (parsed === undefined) return refuse("bad-request", "The request body is not valid JSON.");
-  const read = input.codec.ingress.readRequest(parsed);
+  const read = input.codec.ingress.readRequest(parsed, { model: target.planned.model, stream: input.body.stream });
   if (!read.ok) return read;
-  const { request, losses } = read.value;
+  const { request } = read.value;
+  losses.push(...read.value.losses);
   if (backend.kind === "events") {
     return { ok: true, value: { kind: "events", sight: "translate", backend, request, losses, answer, echoModel } };
   }
   const codec = choice.codec ?? input.codec;
-  const written = codec.egress.writeRequest(request, backend.dialect);
+  const translated = translate(request, {
+    codec,
+    dialect: backend.dialect,
+    features: context.features,
+    target: { endpoint: target.endpoint.name, model: target.planned.model, client: input.codec.protocol },
+  });
+  losses.push(...translated.losses);
   return {
     ok: true,
     value: {
@@ -88,13 +124,21 @@ export function prepare(
       sight: "translate",
       backend,
       codec,
-      body: [Buffer.from(JSON.stringify(written.body))],
+      body: [translated.body],
       tap: noTap,
-      losses: [...losses, ...written.losses],
+      headers: { ...common(input), ...translated.headers },
+      stages: translated.stages,
+      losses,
       answer,
       echoModel,
     },
   };
+}
+
+/** Client headers that mean the same to everybody. */
+function common(input: ExchangeInput): { readonly [name: string]: string } {
+  const own = new Set(input.codec.ingress.headers);
+  return Object.fromEntries(Object.entries(input.headers).filter(([name]) => !own.has(name)));
 }
 
 function refuse(kind: "unsupported" | "bad-request", message: string): Result<never> {
@@ -120,15 +164,19 @@ function withDefaults(
 
 function answerContext(
   input: ExchangeInput,
-  names: { readonly model: string; readonly echoModel: string | undefined },
+  about: { readonly model: string; readonly echoModel: string | undefined; readonly losses: Loss[] },
   context: RelayContext,
 ): AnswerContext {
   let parsed: JsonObject | undefined;
   return {
     id: input.id,
     created: Math.floor(context.clock.now() / 1000),
-    model: names.model,
-    ...(names.echoModel === undefined ? {} : { echoModel: names.echoModel }),
+    model: about.model,
+    ...(about.echoModel === undefined ? {} : { echoModel: about.echoModel }),
+    lost: (loss) => {
+      // A stream may lose the same thing again and again.
+      if (!about.losses.some(({ field }) => field === loss.field)) about.losses.push(loss);
+    },
     get request() {
       return (parsed ??= parseObject(input.body.rope.bytes) ?? {});
     },

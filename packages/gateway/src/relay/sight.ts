@@ -1,5 +1,7 @@
 import type { Backend } from "../backends/types.ts";
 import type { Codec } from "../kernel/codec.ts";
+import { operations } from "../kernel/protocol.ts";
+import type { Protocol } from "../kernel/protocol.ts";
 import type { VirtualModel } from "../routing/types.ts";
 
 /**
@@ -20,8 +22,8 @@ export interface SightChoice {
  */
 export function chooseSight(
   client: Codec,
-  backend: Pick<Backend, "kind"> & { readonly serves?: readonly string[] },
-  choice: { readonly relay: VirtualModel["relay"]; readonly codecs: ReadonlyMap<string, Codec> },
+  backend: Pick<Backend, "kind"> & { readonly serves?: readonly Protocol[] },
+  choice: { readonly relay: VirtualModel["relay"]; readonly codecs: ReadonlyMap<Protocol, Codec> },
 ): SightChoice | undefined {
   if (backend.kind === "events") return { sight: "translate" };
   const serves = backend.serves ?? [];
@@ -31,7 +33,8 @@ export function chooseSight(
   }
   for (const protocol of serves) {
     const codec = choice.codecs.get(protocol);
-    if (codec !== undefined && codec.operation === client.operation) return { sight: "translate", codec };
+    if (codec !== undefined && operations[protocol] === operations[client.protocol])
+      return { sight: "translate", codec };
   }
   return undefined;
 }

@@ -195,6 +195,7 @@ export function scene(options: SceneOptions = {}): Scene {
   const context: RelayContext = {
     clock,
     ticker,
+    features: [],
     cooldowns: new Cooldowns(clock),
     codecs: new Map([[openaiChat.protocol, openaiChat]]),
     observer,

@@ -2,8 +2,10 @@ import type { Backend } from "../backends/types.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Codec } from "../kernel/codec.ts";
 import type { FinishReason } from "../kernel/event.ts";
+import type { Feature } from "../kernel/feature.ts";
 import type { Failure } from "../kernel/failure.ts";
 import type { Loss } from "../kernel/loss.ts";
+import type { Protocol } from "../kernel/protocol.ts";
 import type { Usage } from "../kernel/usage.ts";
 import type { Cooldowns } from "../routing/cooldowns.ts";
 import type { Plan } from "../routing/types.ts";
@@ -69,7 +71,8 @@ export interface RelayContext {
   readonly clock: Clock;
   readonly ticker: Ticker;
   readonly cooldowns: Cooldowns;
-  readonly codecs: ReadonlyMap<string, Codec>;
+  readonly codecs: ReadonlyMap<Protocol, Codec>;
+  readonly features: readonly Feature[];
   readonly observer: RelayObserver;
 }
 

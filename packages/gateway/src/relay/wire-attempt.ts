@@ -14,7 +14,7 @@ import {
   UnreadStream,
   writeWhole,
 } from "./interpreter.ts";
-import type { Interpreter } from "./interpreter.ts";
+import type { Interpreter, TranslationOptions } from "./interpreter.ts";
 import { newObservation } from "./observer.ts";
 import type { PreparedCall } from "./prepare.ts";
 
@@ -52,7 +52,8 @@ export class WireAttempt extends Attempt implements WireReceiver {
         fresh: this.#fresh,
         requestId: this.input.id,
         credential: 0,
-        headers: this.input.headers,
+        headers: this.#call.headers,
+        model: this.planned.model,
       },
       this,
     );
@@ -68,7 +69,7 @@ export class WireAttempt extends Attempt implements WireReceiver {
     this.#status = status;
     if (status >= 200 && status < 300) {
       const type = header("content-type")?.toLowerCase() ?? "";
-      if (type.startsWith("text/event-stream")) this.#claimed = "stream";
+      if (type.startsWith("text/event-stream") || type.startsWith("application/x-ndjson")) this.#claimed = "stream";
       else if (/^application\/(?:[a-z.+-]+\+)?json/.test(type)) this.#claimed = "whole";
       return;
     }
@@ -98,7 +99,7 @@ export class WireAttempt extends Attempt implements WireReceiver {
   }
 
   #read(chunk: Buffer): void {
-    this.#shape ??= sniff(chunk) ?? this.#claimed;
+    this.#shape ??= this.#sniff(chunk) ?? this.#claimed;
     if (this.#shape === undefined) {
       return this.giveUp(failure("bad-response", `${this.endpoint.name} answered neither JSON nor an event stream.`));
     }
@@ -157,12 +158,16 @@ export class WireAttempt extends Attempt implements WireReceiver {
         return this.passWhole({ bytes: body, seen: { ...newObservation(), started: true, finished: true } });
       return this.passWhole(tapWhole(codec, body, { ...tap, echoModel }));
     }
-    const events = readWhole(codec, body, streamed);
+    const events = readWhole(codec, body, { ...this.#translation(), streamed });
     if (!this.input.body.stream) return this.passWhole(writeWhole(client, events, answer()));
     const encoder = new EncodedStream(client, answer());
     this.seen = encoder.seen;
     const text = encoder.push(events);
     this.passLast(Buffer.from(text + encoder.end()));
+  }
+
+  #translation(): TranslationOptions {
+    return { id: `${this.input.id}-${this.planned.endpoint}`, stages: this.#call.stages };
   }
 
   #newInterpreter(): Interpreter {
@@ -173,9 +178,18 @@ export class WireAttempt extends Attempt implements WireReceiver {
         ? new UnreadStream(codec)
         : sight === "tap"
           ? new TappedStream(codec, { ...tap, limit, echoModel })
-          : new TranslatedStream(codec, this.input.codec, { ...answer(), limit });
+          : new TranslatedStream(codec, new EncodedStream(this.input.codec, answer()), {
+              ...this.#translation(),
+              limit,
+            });
     this.seen = interpreter.seen;
     return interpreter;
+  }
+
+  #sniff(chunk: Buffer): "stream" | "whole" | undefined {
+    const shape = sniff(chunk);
+    // Lines of JSON begin like a whole answer; what the client asked for tells, since a single line is both.
+    return shape === "whole" && this.#call.codec.framing === "ndjson" && this.input.body.stream ? "stream" : shape;
   }
 
   #readError(): Failure {

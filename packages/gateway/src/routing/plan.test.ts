@@ -129,7 +129,7 @@ test("what the document says of a model goes before what its first target's list
   assert.deepEqual(factsFor(own, found), { ownedBy: "a", displayName: "V" });
 });
 
-const chat: Omit<RoutingFacts, "model"> = { protocol: "openai-chat", operation: "generate" };
+const chat: Omit<RoutingFacts, "model"> = { protocol: "openai-chat" };
 const healthy: TargetHealth = { cooldown: () => 0 };
 const two = catalog(
   [
@@ -187,7 +187,7 @@ test("what cannot take the request is left out, with the reason", () => {
 });
 
 test("embeddings go only where there are some", () => {
-  const result = plan({ model: "partly", protocol: "openai-embeddings", operation: "embed" }, two, healthy);
+  const result = plan({ model: "partly", protocol: "openai-embeddings" }, two, healthy);
   assert.ok(result.ok);
   assert.deepEqual(
     result.value.attempts.map(({ endpoint: place }) => place),

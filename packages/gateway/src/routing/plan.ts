@@ -1,5 +1,6 @@
 import { failure } from "../kernel/failure.ts";
 import { nearest } from "../kernel/nearest.ts";
+import { operations } from "../kernel/protocol.ts";
 import type { Protocol } from "../kernel/protocol.ts";
 import type { Result } from "../kernel/result.ts";
 import { offeredNames, resolve } from "./catalog.ts";
@@ -27,7 +28,7 @@ export function plan(facts: RoutingFacts, catalog: Catalog, health: TargetHealth
           ? "the endpoint is disabled"
           : canServe(endpoint.serves, facts)
             ? undefined
-            : `the endpoint has no ${facts.operation === "embed" ? "embeddings" : "text generation"}`;
+            : `the endpoint has no ${operations[facts.protocol] === "embed" ? "embeddings" : "text generation"}`;
     if (why !== undefined) {
       excluded.push({ endpoint: target.endpoint, model: target.model, reason: why });
       continue;
@@ -58,11 +59,8 @@ export function plan(facts: RoutingFacts, catalog: Catalog, health: TargetHealth
   return { ok: true, value: { model, attempts: attempts.slice(0, model.attempts), excluded } };
 }
 
-const embeddingProtocols: ReadonlySet<Protocol> = new Set<Protocol>(["openai-embeddings"]);
-
-function canServe(serves: readonly Protocol[], facts: RoutingFacts): boolean {
-  if (serves.includes(facts.protocol)) return true;
-  return serves.some((protocol) => embeddingProtocols.has(protocol) === (facts.operation === "embed"));
+function canServe(serves: readonly Protocol[], { protocol }: RoutingFacts): boolean {
+  return serves.some((served) => operations[served] === operations[protocol]);
 }
 
 function unknownModel(name: string, catalog: Catalog) {

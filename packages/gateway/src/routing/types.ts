@@ -1,6 +1,5 @@
 import type { JsonObject } from "../kernel/json.ts";
 import type { Protocol } from "../kernel/protocol.ts";
-import type { CanonicalRequest } from "../kernel/request.ts";
 import type { Price } from "../kernel/usage.ts";
 
 /** What we know of a model, from the document, the vendor's list or our own table. Absent means unknown. */
@@ -78,7 +77,6 @@ export interface RoutingFacts {
   /** The name the client asked for. */
   readonly model: string;
   readonly protocol: Protocol;
-  readonly operation: CanonicalRequest["operation"];
 }
 
 /** State that outlives a snapshot, by `endpoint/model`. Later: circuits and limits. */

@@ -59,8 +59,11 @@ const operations: { readonly [P in Protocol]: string } = {
   "openai-completions": "text_completion",
   "openai-embeddings": "embeddings",
   "anthropic-messages": "chat",
-  ollama: "chat",
   gemini: "generate_content",
+  "gemini-embeddings": "embeddings",
+  ollama: "chat",
+  "ollama-generate": "text_completion",
+  "ollama-embeddings": "embeddings",
 };
 
 /** Names of `gen_ai.provider.name` in the same conventions, where they are not our own word. */

@@ -34,6 +34,11 @@ export class Rope {
     return look(scratch.subarray(0, at));
   }
 
+  /** Whether the text stands anywhere in these bytes. */
+  includes(text: string): boolean {
+    return this.withBytes((bytes) => bytes.includes(text));
+  }
+
   /** The bytes from `start` up to `end`, in pieces that share this rope's memory. */
   pieces(start: number, end: number): readonly Buffer[] {
     const found: Buffer[] = [];

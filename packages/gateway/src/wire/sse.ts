@@ -1,12 +1,5 @@
 import type { WireEvent } from "../kernel/codec.ts";
-
-/** A stretch of an event stream up to and with the blank line that ends it. */
-export interface SseBlock {
-  /** The bytes as they came; the blocks of a stream, put together, are the stream. */
-  readonly raw: Buffer;
-  /** Absent for a block without data, such as one of comments only. */
-  readonly message?: WireEvent;
-}
+import type { Splitter, StreamBlock } from "./splitter.ts";
 
 const lineFeed = 10;
 const carriageReturn = 13;
@@ -24,7 +17,7 @@ const fastPrefix = "data: ";
  * One deliberate difference from the specification: a last event without its blank line counts, since servers that
  * forget it mean it; whether it is whole is judged by its content.
  */
-export class SseSplitter {
+export class SseSplitter implements Splitter {
   readonly #limit: number;
   /**
    * The block begun and not ended, in a buffer that doubles. Not a list of the pieces: an upstream that sends single
@@ -49,8 +42,8 @@ export class SseSplitter {
   }
 
   /** The blocks that the chunk ends. The splitter keeps no reference to the chunk; the blocks' raw bytes may. */
-  push(chunk: Buffer): readonly SseBlock[] {
-    const blocks: SseBlock[] = [];
+  push(chunk: Buffer): readonly StreamBlock[] {
+    const blocks: StreamBlock[] = [];
     if (this.#overflow || chunk.length === 0) return blocks;
     let start = 0;
     let at = 0;
@@ -93,7 +86,7 @@ export class SseSplitter {
   }
 
   /** What was begun and not ended by a blank line, with the line ends that it lacks. */
-  end(): readonly SseBlock[] {
+  end(): readonly StreamBlock[] {
     if (this.#heldBytes === 0) return [];
     // A line feed right behind a carriage return would still belong to it.
     return [this.#block(Buffer.from(this.#atLineStart && !this.#afterReturn ? "\n" : "\n\n"))];
@@ -118,7 +111,7 @@ export class SseSplitter {
     this.#heldBytes = size;
   }
 
-  #block(tail: Buffer): SseBlock {
+  #block(tail: Buffer): StreamBlock {
     let raw = tail;
     if (this.#heldBytes > 0) {
       raw = Buffer.allocUnsafe(this.#heldBytes + tail.length);

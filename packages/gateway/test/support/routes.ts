@@ -25,6 +25,7 @@ export function allRoutes(
       relay: {
         clock: systemClock,
         ticker: new Ticker(systemClock, 1000),
+        features: [],
         cooldowns: new Cooldowns(systemClock),
         codecs,
         observer: { attempted: nothing, settled: nothing, threw: nothing },

@@ -52,6 +52,7 @@ const call: WireCall = {
   body: [Buffer.from('{"a":'), Buffer.from("1}")],
   stream: true,
   fresh: false,
+  model: "m",
   requestId: "id-1",
   credential: 0,
   headers: { traceparent: "00-1" },

@@ -4,7 +4,7 @@ import { failure } from "../../kernel/failure.ts";
 import type { Dialect } from "../../kernel/codec.ts";
 import type { Protocol } from "../../kernel/protocol.ts";
 import type { Secret } from "../../kernel/secret.ts";
-import type { Vendor } from "../../kernel/vendor.ts";
+import type { Vendor, VendorPath } from "../../kernel/vendor.ts";
 import type { CatalogModel } from "../../routing/types.ts";
 import { guardedConnector } from "../door.ts";
 import type { Flow, WireBackend, WireCall, WireReceiver } from "../types.ts";
@@ -65,14 +65,14 @@ export class HttpBackend implements WireBackend {
 
   send(call: WireCall, receiver: WireReceiver): Flow {
     const httpCall = new HttpCall(this.#endpoint.name, receiver);
-    const path = this.#endpoint.vendor.paths[call.protocol];
+    const path = pathOf(this.#endpoint.vendor.paths[call.protocol], call);
     const fixed = this.#headers[call.credential];
     if (path === undefined || fixed === undefined) {
       receiver.fail(failure("internal", `${this.#endpoint.name} has no path or credential for this call.`));
       return httpCall;
     }
     const headers = [
-      ...fixed,
+      ...unlessNamed(fixed, call.headers),
       "accept",
       call.stream ? "text/event-stream" : "application/json",
       "x-request-id",
@@ -159,6 +159,19 @@ export class ModelListError extends Error {
     super(message);
     this.status = status;
   }
+}
+
+/** The headers but for those that the call has words of its own for. */
+function unlessNamed(fixed: readonly string[], own: { readonly [name: string]: string }): readonly string[] {
+  const named = (index: number) => Object.hasOwn(own, fixed[index - (index % 2)] ?? "");
+  return fixed.some((_, index) => named(index)) ? fixed.filter((_, index) => !named(index)) : fixed;
+}
+
+/** A vendor's path for one call. A model's name may hold slashes, which stay. */
+function pathOf(path: VendorPath | undefined, call: WireCall): string | undefined {
+  if (path === undefined || (typeof path === "string" && !path.includes("{model}"))) return path as string | undefined;
+  const template = typeof path === "string" ? path : call.stream ? path.stream : path.whole;
+  return template.replace("{model}", () => call.model.split("/").map(encodeURIComponent).join("/"));
 }
 
 /** The same bytes in pieces that are worth a write each. */

@@ -15,7 +15,10 @@ for (const vendor of vendors) {
       assert.equal(resolveBase(vendor, vendor.baseUrl), vendor.baseUrl);
       assert.match(vendor.baseUrl, vendor.local === undefined ? /^https:\/\// : /^http:\/\/127\.0\.0\.1:/);
     }
-    for (const path of [...Object.values(vendor.paths), vendor.modelsPath]) assert.match(path, /^\/[a-z0-9/]+[a-z]$/);
+    const paths = Object.values(vendor.paths).flatMap((path) =>
+      typeof path === "string" ? path : Object.values(path),
+    );
+    for (const path of [...paths, vendor.modelsPath]) assert.match(path, /^\/[a-z0-9/]+[a-z]$/);
     assert.ok(vendor.paths["openai-chat"] !== undefined);
     for (const name of [...vendor.environment, ...(vendor.urlEnvironment ?? [])]) assert.match(name, /^[A-Z][A-Z_]+$/);
     for (const pattern of vendor.modelPatterns ?? []) assert.equal(pattern.split("*").length, 2);

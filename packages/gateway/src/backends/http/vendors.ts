@@ -236,7 +236,7 @@ export function resolveBase(vendor: Vendor, url: string): string | undefined {
   if (parsed.username !== "" || parsed.password !== "") return undefined;
   let path = withoutSlashes(withoutSlashes(parsed.pathname).replace(pasted, ""));
   while (path.endsWith("/v1/v1")) path = path.slice(0, -"/v1".length);
-  if (vendor.paths["openai-chat"]?.startsWith("/api/") === true) {
+  if (String(vendor.paths["openai-chat"]).startsWith("/api/")) {
     path = path.replace(/(?:\/api)?(?:\/v1)?$/, "");
   } else {
     const home = homePath(vendor);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
-import { chunksOf, context, decode, encode, failureOf, meaning, watch } from "../shared/support.test.ts";
+import { chunksOf, context, decode, encode, failureOf, meaning, readAnswer, watch } from "../shared/support.test.ts";
 import { openaiChat } from "./index.ts";
 
 const answer = { id: "chatcmpl-9", created: 7, model: "gpt-x", system_fingerprint: "fp_1" };
@@ -98,7 +98,7 @@ test("a stream, however it is cut, means what the whole answer means", () => {
       // A half of a character pair is no text that JSON in UTF-8 could carry.
       const whole: JsonObject = JSON.parse(JSON.stringify(wholeOf(generated)));
       const streamed = decode(openaiChat, [...streamOf(generated, seed), "[DONE]"]);
-      assert.deepEqual(meaning(streamed, openaiChat), meaning(openaiChat.egress.readAnswer(whole), openaiChat));
+      assert.deepEqual(meaning(streamed, openaiChat), meaning(readAnswer(openaiChat, whole), openaiChat));
     }),
     { numRuns: 200 },
   );
@@ -231,7 +231,7 @@ test("any JSON is decoded without a throw, and decoder and tap agree on what fai
       assert.deepEqual(seen.failure, failureOf(decoded));
       const whole = objectOf(chunks[0]);
       if (whole === undefined) return;
-      const read = openaiChat.egress.readAnswer(whole);
+      const read = readAnswer(openaiChat, whole);
       const tap = openaiChat.egress.tap({ dropUsageEvent: false });
       tap.whole(whole);
       assert.deepEqual(tap.seen.failure, failureOf(read));

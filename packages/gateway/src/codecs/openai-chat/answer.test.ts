@@ -4,7 +4,7 @@ import type { AnswerEvent } from "../../kernel/event.ts";
 import { failure } from "../../kernel/failure.ts";
 import type { JsonObject } from "../../kernel/json.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
-import { chunksOf, context, dataOf, decode, encode, meaning } from "../shared/support.test.ts";
+import { chunksOf, context, dataOf, decode, encode, meaning, readAnswer } from "../shared/support.test.ts";
 import { openaiChat } from "./index.ts";
 
 const answer = {
@@ -111,10 +111,10 @@ const wholes: { readonly [name: string]: JsonObject } = {
 };
 for (const [name, body] of Object.entries(wholes)) {
   test(`a whole answer comes back equal: ${name}`, () => {
-    assert.deepEqual(JSON.parse(openaiChat.ingress.writeAnswer(openaiChat.egress.readAnswer(body), context())), body);
+    assert.deepEqual(JSON.parse(openaiChat.ingress.writeAnswer(readAnswer(openaiChat, body), context())), body);
   });
   test(`a whole answer and its stream mean the same: ${name}`, () => {
-    const events = openaiChat.egress.readAnswer(body);
+    const events = readAnswer(openaiChat, body);
     const streamed = decode(
       openaiChat,
       dataOf(encode(openaiChat, events, { stream_options: { include_usage: true } })),

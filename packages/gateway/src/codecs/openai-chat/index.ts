@@ -3,6 +3,7 @@ import { AnswerDecoder } from "../shared/openai-decoder.ts";
 import { readError } from "../shared/openai-error-read.ts";
 import { writeError, writeStreamError } from "../shared/openai-error-write.ts";
 import { eventStream, keepaliveComment } from "../shared/openai-sse.ts";
+import { openaiAccepts, openaiHeaders } from "../shared/openai-accepts.ts";
 import { AnswerTap } from "../shared/openai-tap.ts";
 import { writeAnswer } from "./answer.ts";
 import { passThrough } from "./pass-through.ts";
@@ -15,7 +16,9 @@ import { lookAtChoice } from "./tap-look.ts";
 /** OpenAI Chat Completions, `POST /v1/chat/completions`, and what compatible backends make of it. */
 export const openaiChat: Codec = {
   protocol: "openai-chat",
-  operation: "generate",
+  framing: "sse",
+  addressing: "body",
+  streamsByDefault: false,
   ingress: {
     readRequest,
     streamEncoder: (context) => new ChatStreamEncoder(context),
@@ -24,6 +27,7 @@ export const openaiChat: Codec = {
     writeStreamError,
     keepalive: keepaliveComment,
     streamContentType: eventStream,
+    headers: openaiHeaders,
     synonyms: [
       ["max_tokens", "max_completion_tokens"],
       ["tools", "functions"],
@@ -31,6 +35,8 @@ export const openaiChat: Codec = {
     ],
   },
   egress: {
+    accepts: openaiAccepts,
+    modelField: "model",
     passThrough,
     writeRequest,
     streamDecoder: () => new AnswerDecoder(chatGrammar),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject } from "../../kernel/json.ts";
+import { asked } from "../shared/support.test.ts";
 import { openaiChat } from "./index.ts";
 
 const hi: JsonObject = { role: "user", content: "hi" };
@@ -77,7 +78,7 @@ const refused: readonly (readonly [JsonObject, string, RegExp])[] = [
 ];
 for (const [fields, param, message] of refused) {
   test(`a malformed request is refused by name: ${JSON.stringify(fields).slice(0, 90)}`, () => {
-    const result = openaiChat.ingress.readRequest({ model: "m", messages: [hi], ...fields });
+    const result = openaiChat.ingress.readRequest({ model: "m", messages: [hi], ...fields }, asked(fields));
     assert.ok(!result.ok);
     assert.equal(result.failure.kind, "bad-request");
     assert.equal(result.failure.param, param);

@@ -5,12 +5,13 @@ import type { Dialect } from "../../kernel/codec.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import { isJsonObject } from "../../kernel/json.ts";
 import type { GenerationRequest, Message } from "../../kernel/request.ts";
+import { asked } from "../shared/support.test.ts";
 import { openaiChat } from "./index.ts";
 
 const dialect: Dialect = { streamUsage: true, developerRole: true };
 
 function read(body: JsonObject): GenerationRequest {
-  const result = openaiChat.ingress.readRequest(body);
+  const result = openaiChat.ingress.readRequest(body, asked(body));
   assert.ok(result.ok, result.ok ? "" : result.failure.message);
   assert.equal(result.value.request.operation, "generate");
   return result.value.request;
@@ -380,7 +381,7 @@ test("any JSON is read or refused, and what is read can be written", () => {
   fc.assert(
     fc.property(tree, tree, (message, rest) => {
       const body = { ...(isJsonObject(rest) ? rest : {}), messages: [message, hi] };
-      const result = openaiChat.ingress.readRequest(body);
+      const result = openaiChat.ingress.readRequest(body, asked(body));
       if (!result.ok) return assert.equal(result.failure.kind, "bad-request");
       JSON.stringify(openaiChat.egress.writeRequest(result.value.request, dialect));
       return assert.equal(({} as JsonObject)["polluted"], undefined);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import { foldAnswer } from "../shared/fold.ts";
-import { decode, failureOf, watch } from "../shared/support.test.ts";
+import { decode, failureOf, readAnswer, watch } from "../shared/support.test.ts";
 import { openaiChat } from "./index.ts";
 
 /** A chunk with one choice. */
@@ -359,7 +359,7 @@ const broken: readonly (readonly [string, JsonObject, string])[] = [
 ];
 for (const [name, body, kind] of broken) {
   test(`a whole answer is a failure: ${name}`, () => {
-    assert.equal(failureOf(openaiChat.egress.readAnswer(body))?.kind, kind);
+    assert.equal(failureOf(readAnswer(openaiChat, body))?.kind, kind);
     const tap = openaiChat.egress.tap({ dropUsageEvent: false });
     tap.whole(body);
     assert.equal(tap.seen.failure?.kind, kind);
@@ -367,7 +367,7 @@ for (const [name, body, kind] of broken) {
 }
 
 test("each entry of a whole message is a call of its own, even with equal ids", () => {
-  const events = openaiChat.egress.readAnswer({
+  const events = readAnswer(openaiChat, {
     choices: [{ message: { tool_calls: [whole("x", "f", "{}"), whole("x", "f", "[]")] }, finish_reason: "stop" }],
   });
   assert.deepEqual(

@@ -177,7 +177,10 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
         return { refusal: text };
       case "reasoning":
         return { reasoning_content: text };
-      default:
+      case "image":
+      case "opaque":
+        return undefined;
+      case "tool-call":
         if (this.#legacy) return tool > 0 ? undefined : { function_call: { arguments: text } };
         return {
           tool_calls: [

@@ -82,6 +82,7 @@ const rolesOf = (messages: unknown): readonly string[] =>
 const view = (body: JsonObject): RequestView => ({
   field: (name) => body[name],
   roles: new Set(rolesOf(body["messages"])),
+  contains: (text) => JSON.stringify(body).includes(text),
 });
 const dialect: Dialect = { streamUsage: true, developerRole: true };
 const setUsage = (rest: JsonObject = {}) => ({

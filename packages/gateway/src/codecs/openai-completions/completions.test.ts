@@ -4,13 +4,24 @@ import fc from "fast-check";
 import type { Dialect } from "../../kernel/codec.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
-import { chunksOf, context, dataOf, decode, encode, failureOf, meaning, watch } from "../shared/support.test.ts";
+import {
+  asked,
+  chunksOf,
+  context,
+  dataOf,
+  decode,
+  encode,
+  failureOf,
+  meaning,
+  readAnswer,
+  watch,
+} from "../shared/support.test.ts";
 import { openaiCompletions } from "./index.ts";
 
 const dialect: Dialect = { streamUsage: true, developerRole: true };
 
 function again(body: JsonObject): Json {
-  const result = openaiCompletions.ingress.readRequest(body);
+  const result = openaiCompletions.ingress.readRequest(body, asked(body));
   assert.ok(result.ok, result.ok ? "" : result.failure.message);
   return openaiCompletions.egress.writeRequest(result.value.request, dialect).body;
 }
@@ -51,7 +62,7 @@ const refused: readonly (readonly [JsonObject, string, RegExp])[] = [
 ];
 for (const [fields, param, message] of refused) {
   test(`a request that cannot be translated is refused by name: ${JSON.stringify(fields)}`, () => {
-    const result = openaiCompletions.ingress.readRequest({ model: "m", ...fields });
+    const result = openaiCompletions.ingress.readRequest({ model: "m", ...fields }, asked(fields));
     assert.ok(!result.ok);
     assert.deepEqual([result.failure.kind, result.failure.param], ["bad-request", param]);
     assert.match(result.failure.message, message);
@@ -92,13 +103,13 @@ const answer: JsonObject = {
 
 test("a whole answer comes back equal", () => {
   assert.deepEqual(
-    JSON.parse(openaiCompletions.ingress.writeAnswer(openaiCompletions.egress.readAnswer(answer), context())),
+    JSON.parse(openaiCompletions.ingress.writeAnswer(readAnswer(openaiCompletions, answer), context())),
     answer,
   );
 });
 
 test("an answer's stream means what the answer means, and has its form", () => {
-  const events = openaiCompletions.egress.readAnswer(answer);
+  const events = readAnswer(openaiCompletions, answer);
   const stream = encode(openaiCompletions, events, { stream_options: { include_usage: true } });
   assert.deepEqual(
     meaning(decode(openaiCompletions, dataOf(stream)), openaiCompletions),
@@ -119,7 +130,7 @@ test("an answer's stream means what the answer means, and has its form", () => {
 });
 
 test("the prompt is echoed first where the client asked for it", () => {
-  const events = openaiCompletions.egress.readAnswer(answer);
+  const events = readAnswer(openaiCompletions, answer);
   const request = { prompt: ["Say "], echo: true };
   const whole: { choices: { text: string }[] } = JSON.parse(
     openaiCompletions.ingress.writeAnswer(events, context(request)),
@@ -145,7 +156,7 @@ test("every prefix without a finish reason is a failure", () => {
 });
 
 test("events that stop without a finish are never written as a finished answer", () => {
-  const events = openaiCompletions.egress.readAnswer(answer).filter(({ type }) => type !== "finish");
+  const events = readAnswer(openaiCompletions, answer).filter(({ type }) => type !== "finish");
   assert.match(encode(openaiCompletions, events), /"code":"broken-stream"/);
   assert.doesNotMatch(encode(openaiCompletions, events), /DONE/);
 });

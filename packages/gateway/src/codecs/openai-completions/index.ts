@@ -4,6 +4,7 @@ import { readError } from "../shared/openai-error-read.ts";
 import { writeError, writeStreamError } from "../shared/openai-error-write.ts";
 import { usageEdits } from "../shared/openai-pass.ts";
 import { eventStream, keepaliveComment } from "../shared/openai-sse.ts";
+import { openaiAccepts, openaiHeaders } from "../shared/openai-accepts.ts";
 import { AnswerTap } from "../shared/openai-tap.ts";
 import { CompletionStreamEncoder, writeAnswer } from "./answer.ts";
 import { readRequest, writeRequest } from "./request.ts";
@@ -12,7 +13,9 @@ import { completionGrammar, lookAtChoice } from "./stream-decode.ts";
 /** OpenAI's legacy completions, `POST /v1/completions`. */
 export const openaiCompletions: Codec = {
   protocol: "openai-completions",
-  operation: "generate",
+  framing: "sse",
+  addressing: "body",
+  streamsByDefault: false,
   ingress: {
     readRequest,
     streamEncoder: (context) => new CompletionStreamEncoder(context),
@@ -21,9 +24,12 @@ export const openaiCompletions: Codec = {
     writeStreamError,
     keepalive: keepaliveComment,
     streamContentType: eventStream,
+    headers: openaiHeaders,
     synonyms: [],
   },
   egress: {
+    accepts: openaiAccepts,
+    modelField: "model",
     passThrough: usageEdits,
     writeRequest,
     streamDecoder: () => new AnswerDecoder(completionGrammar),

@@ -4,14 +4,14 @@ import fc from "fast-check";
 import type { Dialect } from "../../kernel/codec.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import { arrayOf } from "../shared/json.ts";
-import { context, failureOf } from "../shared/support.test.ts";
+import { asked, context, failureOf, readAnswer } from "../shared/support.test.ts";
 import { openaiEmbeddings } from "./index.ts";
 import { decodeVector, encodeVector } from "./vector.ts";
 
 const dialect: Dialect = { streamUsage: true, developerRole: true };
 
 function again(body: JsonObject): Json {
-  const result = openaiEmbeddings.ingress.readRequest(body);
+  const result = openaiEmbeddings.ingress.readRequest(body, asked(body));
   assert.ok(result.ok, result.ok ? "" : result.failure.message);
   return openaiEmbeddings.egress.writeRequest(result.value.request, dialect).body;
 }
@@ -61,7 +61,7 @@ const refused: readonly (readonly [JsonObject, string, RegExp])[] = [
 ];
 for (const [fields, param, message] of refused) {
   test(`a malformed request is refused by name: ${JSON.stringify(fields).slice(0, 60)}`, () => {
-    const result = openaiEmbeddings.ingress.readRequest({ model: "m", ...fields });
+    const result = openaiEmbeddings.ingress.readRequest({ model: "m", ...fields }, asked(fields));
     assert.ok(!result.ok);
     assert.equal(result.failure.kind, "bad-request");
     assert.ok(result.failure.param?.startsWith(param), result.failure.param);
@@ -79,7 +79,7 @@ const answer: JsonObject = {
   usage: { prompt_tokens: 8, total_tokens: 8 },
 };
 const write = (body: JsonObject, request: JsonObject = {}): JsonObject =>
-  JSON.parse(openaiEmbeddings.ingress.writeAnswer(openaiEmbeddings.egress.readAnswer(body), context(request)));
+  JSON.parse(openaiEmbeddings.ingress.writeAnswer(readAnswer(openaiEmbeddings, body), context(request)));
 
 test("an answer comes back equal, in numbers and from base64", () => {
   assert.deepEqual(write(answer), answer);
@@ -108,7 +108,7 @@ const broken: readonly (readonly [JsonObject, string])[] = [
 ];
 for (const [body, kind] of broken) {
   test(`an answer is a failure: ${JSON.stringify(body)}`, () => {
-    const events = openaiEmbeddings.egress.readAnswer(body);
+    const events = readAnswer(openaiEmbeddings, body);
     assert.equal(failureOf(events)?.kind, kind);
     assert.equal(events.length, 1);
   });

@@ -2,13 +2,16 @@ import type { Codec } from "../../kernel/codec.ts";
 import { readError } from "../shared/openai-error-read.ts";
 import { writeError, writeStreamError } from "../shared/openai-error-write.ts";
 import { eventStream, keepaliveComment } from "../shared/openai-sse.ts";
+import { openaiAccepts, openaiHeaders } from "../shared/openai-accepts.ts";
 import { EmbeddingStreamDecoder, EmbeddingStreamEncoder, EmbeddingTap, readAnswer, writeAnswer } from "./answer.ts";
 import { readRequest, writeRequest } from "./request.ts";
 
 /** OpenAI embeddings, `POST /v1/embeddings`. */
 export const openaiEmbeddings: Codec = {
   protocol: "openai-embeddings",
-  operation: "embed",
+  framing: "sse",
+  addressing: "body",
+  streamsByDefault: false,
   ingress: {
     readRequest,
     streamEncoder: (context) => new EmbeddingStreamEncoder(context),
@@ -17,9 +20,12 @@ export const openaiEmbeddings: Codec = {
     writeStreamError,
     keepalive: keepaliveComment,
     streamContentType: eventStream,
+    headers: openaiHeaders,
     synonyms: [],
   },
   egress: {
+    accepts: openaiAccepts,
+    modelField: "model",
     passThrough: () => ({ edits: [], tap: { dropUsageEvent: false } }),
     writeRequest,
     streamDecoder: () => new EmbeddingStreamDecoder(),

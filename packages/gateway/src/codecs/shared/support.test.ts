@@ -1,5 +1,5 @@
 /** What the tests of the OpenAI codecs share. It holds no test of its own; its name keeps it out of the build. */
-import type { AnswerContext, Codec, Observation } from "../../kernel/codec.ts";
+import type { AnswerContext, Asked, Codec, Observation } from "../../kernel/codec.ts";
 import type { AnswerEvent } from "../../kernel/event.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import { mergeAll, vendorFields } from "./extra.ts";
@@ -12,12 +12,24 @@ export const context = (request: JsonObject = {}): AnswerContext => ({
   created: 1700000000,
   model: "asked",
   request,
+  lost: () => {},
+});
+
+/** What a body says itself, as the listener reads it. */
+export const asked = (body: JsonObject): Asked => ({
+  model: typeof body["model"] === "string" ? body["model"] : "asked",
+  stream: body["stream"] === true,
 });
 
 /** The events of a stream whose events have these data. */
 export function decode(codec: Codec, data: readonly string[]): readonly AnswerEvent[] {
-  const machine = codec.egress.streamDecoder();
+  const machine = codec.egress.streamDecoder({ id: "attempt-1" });
   return [...data.flatMap((each) => machine.push({ event: "", data: each })), ...machine.end()];
+}
+
+/** The events of an unstreamed answer. */
+export function readAnswer(codec: Codec, body: JsonObject): readonly AnswerEvent[] {
+  return codec.egress.readAnswer(body, { id: "attempt-1" });
 }
 
 export function encode(codec: Codec, events: readonly AnswerEvent[], request: JsonObject = {}): string {

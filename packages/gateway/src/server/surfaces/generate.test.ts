@@ -4,7 +4,7 @@ import { Rope } from "../../wire/rope.ts";
 import { readRequest } from "./generate.ts";
 
 const read = (text: string | Buffer) =>
-  readRequest(new Rope([typeof text === "string" ? Buffer.from(text) : text]), 64);
+  readRequest(new Rope([typeof text === "string" ? Buffer.from(text) : text]), 64, false);
 
 test("model and stream are read, and everything else is left as it is", () => {
   const result = read('{"x":[1,{"model":"inner"}],"stream":true,"mod\\u0065l":"a\\u0062","MODELS":1}');

@@ -18,8 +18,8 @@ const longestModel = 512;
 /** Fields that decide what the gateway does. */
 const decisive: ReadonlySet<string> = new Set(["model", "stream"]);
 
-/** Client headers that go on to the upstream. Credentials, cookies and anything that names a host never do. */
-const passedOn = ["openai-beta", "idempotency-key", "traceparent", "tracestate"] as const;
+/** Client headers that go on to any upstream, beside those of the codec. Credentials, cookies and anything that names a host never do. */
+const passedOn: readonly string[] = ["idempotency-key", "traceparent", "tracestate"];
 
 /** The route of a protocol whose requests are one JSON object with a `model`. */
 export function generateRoute(codec: Codec, gateway: Gateway): Route {
@@ -41,7 +41,7 @@ export function generateRoute(codec: Codec, gateway: Gateway): Route {
 
 function answer(incoming: Incoming, rope: Rope, { codec, gateway }: { codec: Codec; gateway: Gateway }): void {
   const runtime = gateway.service.current();
-  const read = readRequest(rope, runtime.config.server.limits.depth);
+  const read = readRequest(rope, runtime.config.server.limits.depth, codec.streamsByDefault);
   const { protocol } = codec;
   if (!read.ok) return gateway.refuse(incoming, codec.ingress, read.failure, { protocol, bytesIn: rope.length });
   const { model, body } = read.value;
@@ -51,14 +51,10 @@ function answer(incoming: Incoming, rope: Rope, { codec, gateway }: { codec: Cod
     const why = failure("forbidden", `This key may not use the model '${model}'.`, { param: "model" });
     return gateway.refuse(incoming, codec.ingress, why, about);
   }
-  const planned = plan(
-    { model, protocol, operation: codec.operation },
-    runtime.catalog,
-    gateway.service.relay.cooldowns,
-  );
+  const planned = plan({ model, protocol }, runtime.catalog, gateway.service.relay.cooldowns);
   if (!planned.ok) return gateway.refuse(incoming, codec.ingress, planned.failure, about);
   const headers: Record<string, string> = {};
-  for (const name of passedOn) {
+  for (const name of [...passedOn, ...codec.ingress.headers]) {
     const value = incoming.request.headers[name];
     if (typeof value === "string") headers[name] = value;
   }
@@ -66,7 +62,11 @@ function answer(incoming: Incoming, rope: Rope, { codec, gateway }: { codec: Cod
 }
 
 /** What routing must know of a body, from a scan of its top level. */
-export function readRequest(rope: Rope, depth: number): Result<{ readonly model: string; readonly body: RequestBody }> {
+export function readRequest(
+  rope: Rope,
+  depth: number,
+  streamsByDefault: boolean,
+): Result<{ readonly model: string; readonly body: RequestBody }> {
   const scan = rope.withBytes((bytes) => (isUtf8(bytes) ? scanObject(bytes, depth) : undefined));
   if (scan === undefined) return bad("The request body is not valid UTF-8.");
   if (!scan.ok) return bad(`The request body is not acceptable JSON: ${scan.message} (at byte ${scan.offset}).`);
@@ -79,7 +79,7 @@ export function readRequest(rope: Rope, depth: number): Result<{ readonly model:
   if (typeof model !== "string" || model.trim() === "")
     return bad("The field 'model' must be a non-empty string.", "model");
   if (model.length > longestModel) return bad(`The field 'model' is longer than ${longestModel} characters.`, "model");
-  const stream = readField(rope, object, "stream") ?? false;
+  const stream = readField(rope, object, "stream") ?? streamsByDefault;
   if (typeof stream !== "boolean") return bad("The field 'stream' must be true or false.", "stream");
   return { ok: true, value: { model, body: { rope, object, stream } } };
 }
