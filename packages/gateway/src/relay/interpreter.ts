@@ -2,7 +2,7 @@ import type { AnswerContext, Codec, Observation, RequestView, Tap, TapOptions, W
 import type { AnswerEvent } from "../kernel/event.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
-import { isJsonObject } from "../kernel/json.ts";
+import { parseExactObject } from "../codecs/shared/exact.ts";
 import type { Json, JsonObject } from "../kernel/json.ts";
 import type { Machine } from "../kernel/machine.ts";
 import { readField, scanObject } from "../wire/json-scan.ts";
@@ -300,12 +300,7 @@ export function parseJson(text: string): Json | undefined {
 }
 
 export function parseObject(bytes: Buffer): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(bytes.toString("utf8"));
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  return parseExactObject(bytes.toString("utf8"));
 }
 
 function renameModel({ egress }: Codec, json: Buffer, model: string): Buffer | undefined {

@@ -2,6 +2,7 @@ import type { Failure } from "../../kernel/failure.ts";
 import { failure } from "../../kernel/failure.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import { isJsonObject } from "../../kernel/json.ts";
+import { isExact } from "./exact.ts";
 
 interface Range {
   readonly least?: number;
@@ -57,11 +58,14 @@ export class Complaints {
   number(value: Json | undefined, path: string): number | undefined {
     if (value === undefined || value === null) return undefined;
     if (typeof value === "number" && Number.isFinite(value)) return value;
+    // It is written as it came; whoever calculates with it gets what a double holds of it.
+    if (isExact(value)) return value as unknown as number;
     return this.wrongType(path, "a decimal", value);
   }
 
   integer(value: Json | undefined, path: string, range: Range = {}): number | undefined {
     if (value === undefined || value === null) return undefined;
+    if (isExact(value)) return this.number(value, path);
     if (typeof value !== "number" || !Number.isInteger(value)) return this.wrongType(path, "an integer", value);
     if (range.least !== undefined && value < range.least) {
       return this.add(

@@ -1,0 +1,51 @@
+import { isJsonObject } from "../../kernel/json.ts";
+import type { Json, JsonObject } from "../../kernel/json.ts";
+
+/** What JSON.rawJSON makes: an object that prints as the text it was made of. */
+interface RawJson {
+  readonly rawJSON: string;
+}
+
+/** ECMAScript's JSON source text access, which TypeScript's library does not know yet. */
+const exact = JSON as unknown as {
+  rawJSON(text: string): RawJson;
+  isRawJSON(value: unknown): value is RawJson;
+  parse(
+    text: string,
+    reviver: (this: unknown, name: string, value: unknown, context: { readonly source?: string }) => unknown,
+  ): unknown;
+};
+
+/** Without this many digits in a row no number loses anything in a double that another program would miss. */
+const risky = /\d{16}/;
+
+/** Whether a value is a number that a double cannot hold, kept as its text. */
+export function isExact(value: unknown): boolean {
+  return exact.isRawJSON(value);
+}
+
+/**
+ * Like `JSON.parse`, but a number whose digits a double would change is kept as its text, and is written so by
+ * `JSON.stringify`. Such a value is an object for `typeof`; `isExact` tells it. Throws a SyntaxError as `JSON.parse` does.
+ */
+export function parseExact(text: string): Json {
+  if (!risky.test(text)) return JSON.parse(text) as Json;
+  return exact.parse(text, (_name, value, { source }) =>
+    typeof value === "number" && source !== undefined && loses(value, source) ? exact.rawJSON(source) : value,
+  ) as Json;
+}
+
+function loses(value: number, source: string): boolean {
+  if (/^-?\d+$/.test(source)) return !Number.isSafeInteger(value) && String(value) !== source;
+  return risky.test(source) && String(value) !== source;
+}
+
+/** The parsed object; undefined for text that is not JSON, or not an object. */
+export function parseExactObject(text: string): JsonObject | undefined {
+  try {
+    const value = parseExact(text);
+    return isJsonObject(value) && !isExact(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
