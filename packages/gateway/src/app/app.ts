@@ -1,4 +1,5 @@
 import { ModelDirectory } from "../backends/directory.ts";
+import { HttpMediaFetcher } from "../backends/media.ts";
 import type { Backend } from "../backends/types.ts";
 import { openaiChat } from "../codecs/openai-chat/index.ts";
 import { openaiCompletions } from "../codecs/openai-completions/index.ts";
@@ -53,6 +54,7 @@ export class App implements AsyncDisposable {
   readonly #directory = new ModelDirectory();
   readonly #local: readonly EndpointSettings[];
   readonly #ticker: Ticker;
+  readonly #media: HttpMediaFetcher;
   readonly #gateway: Gateway;
   /** Backends that the document no longer has, and that exchanges may still use. */
   readonly #retired = new Set<Backend>();
@@ -75,6 +77,7 @@ export class App implements AsyncDisposable {
       onTrouble: (error) => this.#noteStore(error?.message),
     });
     this.#ticker = new Ticker(systemClock, tickInterval);
+    this.#media = new HttpMediaFetcher(config.server.media);
     this.#assembly = assemble(config, this.#lasting);
     const records = new Records({
       clock: systemClock,
@@ -93,6 +96,7 @@ export class App implements AsyncDisposable {
         cooldowns: new Cooldowns(systemClock),
         codecs,
         features: [],
+        media: this.#media,
         observer: records,
       },
       current: () => this.#assembly.runtime,
@@ -224,6 +228,7 @@ export class App implements AsyncDisposable {
     this.#metrics[Symbol.dispose]();
     const backends = [...this.#assembly.backends.values(), ...this.#retired];
     await Promise.all(backends.map((backend) => backend[Symbol.asyncDispose]()));
+    await this.#media[Symbol.asyncDispose]();
     await this.#store[Symbol.asyncDispose]();
     this.#log[Symbol.dispose]();
   }

@@ -27,21 +27,43 @@ refused.addSubnet("224.0.0.0", 3, "ipv4");
 refused.addAddress("::", "ipv6");
 refused.addSubnet("ff00::", 8, "ipv6");
 
+/** What only machines on the operator's own networks have: closed to addresses that a client names. */
+const inner = new BlockList();
+for (const [net, prefix] of [
+  ["10.0.0.0", 8],
+  ["100.64.0.0", 10],
+  ["127.0.0.0", 8],
+  ["172.16.0.0", 12],
+  ["192.0.0.0", 24],
+  ["192.168.0.0", 16],
+  ["198.18.0.0", 15],
+] as const) {
+  inner.addSubnet(net, prefix, "ipv4");
+}
+inner.addAddress("::1", "ipv6");
+inner.addSubnet("fc00::", 7, "ipv6");
+inner.addSubnet("fec0::", 10, "ipv6");
+
+/** How far a call may reach: `anywhere` for what the operator configured, `public` for what a client named. */
+export type Reach = "anywhere" | "public";
+
 /** Thrown into the connection attempt; its code tells it from the network's own errors. */
 export class OutboundRefused extends Error {
   readonly code = "PATCHBAY_OUTBOUND_REFUSED";
   constructor(host: string) {
-    super(`connections to ${host} are refused: it is a cloud metadata, link-local or reserved address`);
+    super(`connections to ${host} are refused: it is a cloud metadata, link-local, reserved or inner address`);
   }
 }
 
 /** Whether an IP address may be connected to. IPv4 addresses inside IPv6 ones (mapped, 6to4, NAT64) are judged too. */
-export function isAllowedAddress(address: string): boolean {
+export function isAllowedAddress(address: string, reach: Reach = "anywhere"): boolean {
   const family = isIP(address);
   if (family === 0) return false;
-  if (refused.check(address, family === 4 ? "ipv4" : "ipv6")) return false;
-  const inner = family === 6 ? embeddedIpv4(address) : undefined;
-  return inner === undefined || !refused.check(inner, "ipv4");
+  const closed = (text: string, kind: "ipv4" | "ipv6") =>
+    refused.check(text, kind) || (reach === "public" && inner.check(text, kind));
+  if (closed(address, family === 4 ? "ipv4" : "ipv6")) return false;
+  const embedded = family === 6 ? embeddedIpv4(address) : undefined;
+  return embedded === undefined || !closed(embedded, "ipv4");
 }
 
 /** The IPv4 address within ::ffff:0:0/96, ::/96 (but for ::1), 2002::/16 or 64:ff9b::/96, if it is one of those. */
@@ -87,12 +109,12 @@ type Lookup = (
 ) => void;
 
 /** Resolves names by `lookup`, and lets through only those of which every address may be connected to. */
-export function guardLookup(lookup: Lookup): LookupFunction {
+export function guardLookup(lookup: Lookup, reach: Reach = "anywhere"): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, found) => {
       if (error !== null) return callback(error, "");
       const [first] = found;
-      if (first === undefined || !found.every(({ address }) => isAllowedAddress(address))) {
+      if (first === undefined || !found.every(({ address }) => isAllowedAddress(address, reach))) {
         return callback(new OutboundRefused(hostname), "");
       }
       if (options.all === true) return callback(null, found);
@@ -125,12 +147,12 @@ function markReuse(socket: Socket): void {
  *
  * @param timeout Milliseconds until the connection must stand, name resolution and TLS included.
  */
-export function guardedConnector(timeout: number): buildConnector.connector {
-  const connect = buildConnector({ timeout, allowH2: false, lookup: guardLookup(systemLookup) });
+export function guardedConnector(timeout: number, reach: Reach = "anywhere"): buildConnector.connector {
+  const connect = buildConnector({ timeout, allowH2: false, lookup: guardLookup(systemLookup, reach) });
   return (options, callback) => {
     const host = options.hostname.replace(/^\[|\]$/g, "");
     // A literal address is connected to without a lookup.
-    if (isIP(host) !== 0 && !isAllowedAddress(host)) {
+    if (isIP(host) !== 0 && !isAllowedAddress(host, reach)) {
       process.nextTick(() => callback(new OutboundRefused(host), null));
       return;
     }

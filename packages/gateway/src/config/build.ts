@@ -37,6 +37,7 @@ export function buildModel(model: DocumentModel): VirtualModel {
     targets: model.targets,
     attempts: model.failover.attempts,
     relay: model.relay,
+    strict: model.strict,
     echo: model.echo,
     facts: buildFacts(model),
     defaults: model.defaults,

@@ -12,6 +12,10 @@ const server = section({
   hosts: list(host("A host name.")).describe(
     "Host names, besides loopback's, that requests may bear while bound to loopback.",
   ),
+  media: choice(
+    ["public", "anywhere", "never"],
+    "From where images that a request names by URL are fetched, for backends that take only bytes.",
+  ).prefault("public"),
   cors: section({
     origins: origins('Origins whose pages may call the gateway; ["*"] allows all.').prefault([]),
   }),
@@ -108,6 +112,7 @@ const model = z.strictObject({
     ["auto", "always", "never"],
     "`never` translates same-protocol traffic too, `always` passes it unread.",
   ).prefault("auto"),
+  strict: flag("Whether a translation that would lose a field is refused with 400.").prefault(false),
   echo: choice(["upstream", "requested"], "Which model name an answer bears.").prefault("upstream"),
   defaults: freeObject("Request fields that are set where the client leaves them out.", ["model", "stream"]).prefault(
     {},

@@ -145,6 +145,7 @@ export function seedModels(
       targets,
       attempts: 3,
       relay: "auto",
+    strict: false,
       echo: "upstream",
       facts: {},
       defaults: {},

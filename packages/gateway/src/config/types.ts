@@ -21,6 +21,8 @@ export interface ServerSettings {
   readonly port: number;
   /** Host names, besides loopback's, that a request's Host header may bear while bound to loopback. */
   readonly hosts: readonly string[];
+  /** From where images that a request names by URL are fetched for backends that take only bytes. */
+  readonly media: "public" | "anywhere" | "never";
   readonly cors: { readonly origins: readonly string[] };
   readonly limits: {
     /** Largest request body. */

@@ -85,6 +85,8 @@ export interface Dialect {
   readonly streamUsage: boolean;
   /** The backend knows the `developer` role. */
   readonly developerRole: boolean;
+  /** Tokens that the model can hold; the relay fills it in from what it knows of the target. */
+  readonly contextWindow?: number;
   /** Where this vendor takes less, or more, than its protocol. */
   readonly accepts?: Partial<Accepts>;
 }

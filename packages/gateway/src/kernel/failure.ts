@@ -38,6 +38,12 @@ export const failures = {
 
   "content-filter": { status: 400, retry: "never", blame: "client", again: false },
   "context-overflow": { status: 400, retry: "elsewhere", blame: "client", again: false },
+  /** Strict translation was asked for, and this target's protocol has no room for something. */
+  lossy: { status: 400, retry: "elsewhere", blame: "client", again: false },
+  /** The backend refuses state that another account made, such as encrypted reasoning. It helps to leave it out. */
+  /** The backend has no such route after all: another of its protocols may do. */
+  unserved: { status: 502, retry: "same", blame: "operator", again: false },
+  "foreign-state": { status: 400, retry: "same", blame: "client", again: false },
   "rate-limited": { status: 429, retry: "elsewhere", blame: "upstream", again: true },
   "quota-exhausted": { status: 429, retry: "elsewhere", blame: "upstream", again: false },
   overloaded: { status: 503, retry: "elsewhere", blame: "upstream", again: true },

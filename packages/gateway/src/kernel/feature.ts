@@ -14,6 +14,8 @@ export interface FeatureTarget {
   /** The client's protocol. */
   readonly client: Protocol;
   readonly accepts: Accepts;
+  /** Who asks, where that is known: nobody else may get what is remembered for them. */
+  readonly caller?: string;
 }
 
 /** What a feature made of a request for one target. */

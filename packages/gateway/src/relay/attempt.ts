@@ -2,6 +2,7 @@ import type { Flow } from "../backends/types.ts";
 import type { Observation } from "../kernel/codec.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
+import type { Protocol } from "../kernel/protocol.ts";
 import type { Loss } from "../kernel/loss.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
 import type { WholeAnswer } from "./interpreter.ts";
@@ -61,6 +62,11 @@ export abstract class Attempt implements Ticking {
   }
 
   abstract start(): void;
+
+  /** The protocol that is spoken with the backend; absent where it yields events itself. */
+  get protocol(): Protocol | undefined {
+    return undefined;
+  }
 
   /** Tells a client whose stream has begun that it failed. */
   abstract failureEvent(why: Failure): Buffer;

@@ -6,6 +6,7 @@ import type { Attempt, AttemptOwner, AttemptParts } from "./attempt.ts";
 import { errorAnswer, summarize } from "./error-answer.ts";
 import { EventAttempt } from "./event-attempt.ts";
 import { prepare } from "./prepare.ts";
+import type { Learned } from "./prepare.ts";
 import type { Sight } from "./sight.ts";
 import type { Ticking } from "./ticker.ts";
 import { WireAttempt } from "./wire-attempt.ts";
@@ -34,6 +35,7 @@ export class Exchange implements AttemptOwner, Ticking {
   #tries = 0;
   /** What was tried a second time because its connection had gone stale. */
   #triedAgain: PlannedAttempt | undefined;
+  #learned = nothingLearned;
   #failedBefore: AttemptReport["after"];
   #attempt: Attempt | undefined;
   #sight: Sight | undefined;
@@ -89,11 +91,24 @@ export class Exchange implements AttemptOwner, Ticking {
     this.#reportAttempt(attempt, why);
     const { retry } = failures[why.kind];
     if (this.#committed || retry === "never") return this.#refuse(why);
-    if (retry === "same" && this.#triedAgain !== attempt.planned) {
-      this.#triedAgain = attempt.planned;
-      this.#queue.unshift(attempt.planned);
-    }
+    if (retry === "same" && this.#helps(attempt, why)) this.#queue.unshift(attempt.planned);
     this.#begin();
+  }
+
+  /** Whether the same target is worth another try, and what is to be different then. */
+  #helps(attempt: Attempt, why: Failure): boolean {
+    const { planned, protocol } = attempt;
+    if (why.kind === "unserved" && protocol !== undefined) {
+      const unserved = new Map(this.#learned.unserved);
+      unserved.set(planned.endpoint, new Set([...(unserved.get(planned.endpoint) ?? []), protocol]));
+      this.#learned = { ...this.#learned, unserved };
+      const { backend } = attempt.endpoint;
+      return backend.kind === "wire" && (unserved.get(planned.endpoint)?.size ?? 0) < backend.serves.length;
+    }
+    if (this.#triedAgain === planned) return false;
+    this.#triedAgain = planned;
+    if (why.kind === "foreign-state") this.#learned = { ...this.#learned, stateless: true };
+    return true;
   }
 
   tick(now: number): void {
@@ -171,13 +186,19 @@ export class Exchange implements AttemptOwner, Ticking {
   }
 
   #send(planned: PlannedAttempt, endpoint: RelayEndpoint): void {
-    const prepared = prepare(this.#input, { planned, endpoint }, this.#context);
+    const prepared = prepare(this.#input, { planned, endpoint }, { context: this.#context, learned: this.#learned });
     if (!prepared.ok) {
-      this.#failures.push(prepared.failure);
-      return this.#refuse(prepared.failure);
+      const why = prepared.failure;
+      // A target that turned out to serve nothing of use has said so itself already.
+      const known = this.#learned.unserved.has(planned.endpoint) && why.kind === "unsupported";
+      if (known) return this.#begin();
+      this.#failures.push(why);
+      return failures[why.kind].retry === "elsewhere" ? this.#begin() : this.#refuse(why);
     }
+    const call = prepared.value;
+    if (call.kind === "media") return this.#fetch(call.urls, planned);
     this.#tries++;
-    this.#sight = prepared.value.sight;
+    this.#sight = call.sight;
     const parts: AttemptParts = {
       planned,
       endpoint,
@@ -186,9 +207,23 @@ export class Exchange implements AttemptOwner, Ticking {
       owner: this,
       again: planned === this.#triedAgain,
     };
-    this.#attempt =
-      prepared.value.kind === "wire" ? new WireAttempt(parts, prepared.value) : new EventAttempt(parts, prepared.value);
+    this.#attempt = call.kind === "wire" ? new WireAttempt(parts, call) : new EventAttempt(parts, call);
     this.#attempt.start();
+  }
+
+  /** Fetches images that the client named by URL, and then tries the target again. */
+  #fetch(urls: readonly string[], planned: PlannedAttempt): void {
+    const { media } = this.#context;
+    void Promise.all(urls.map(async (url) => [url, await media.fetch(url)] as const)).then((answers) => {
+      if (this.#settled) return;
+      const fetched = new Map(this.#learned.fetched);
+      for (const [url, answer] of answers) {
+        if (!answer.ok) return this.#refuse(answer.failure);
+        fetched.set(url, answer.value);
+      }
+      this.#learned = { ...this.#learned, fetched };
+      this.#try(planned);
+    });
   }
 
   #giveUp(): void {
@@ -310,6 +345,8 @@ export class Exchange implements AttemptOwner, Ticking {
     });
   }
 }
+
+const nothingLearned: Learned = { fetched: new Map(), stateless: false, unserved: new Map() };
 
 function coolingDown(endpoint: string, wait: number): Failure {
   return failure(

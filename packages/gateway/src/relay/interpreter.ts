@@ -91,7 +91,7 @@ export class TappedStream implements Interpreter {
   }
 
   end(): Buffer {
-    const out = this.#pass(leftOver(this.#splitter, this.seen));
+    const out = this.#pass(leftOver(this.#splitter, this.seen.finished));
     if (this.seen.failure !== undefined) return out;
     const rest = this.#tap.end();
     return rest === "" ? out : Buffer.concat([out, Buffer.from(rest)]);
@@ -128,60 +128,71 @@ export class TappedStream implements Interpreter {
   }
 }
 
-/** `translate`: the backend's events are decoded and encoded again for the client. */
-export class TranslatedStream implements Interpreter {
-  readonly seen: Observation;
+/** A backend's stream as canonical events, past the features' stages. */
+export class DecodedStream {
   readonly #splitter: Splitter;
   readonly #limit: number;
   readonly #decoder: Machine<WireEvent, AnswerEvent>;
   readonly #stages: Machine<AnswerEvent, AnswerEvent>;
-  readonly #encoder: EncodedStream;
 
-  constructor(backend: Codec, encoder: EncodedStream, options: TranslationOptions & { readonly limit: number }) {
+  constructor(backend: Codec, options: TranslationOptions & { readonly limit: number }) {
     this.#splitter = newSplitter(backend, options.limit);
     this.#limit = options.limit;
     this.#decoder = backend.egress.streamDecoder({ id: options.id });
     this.#stages = chain(options.stages);
+  }
+
+  push(chunk: Buffer): AnswerEvent[] {
+    const events = this.#decode(this.#splitter.push(chunk));
+    if (this.#splitter.overflow) events.push({ type: "failure", failure: tooLong(this.#limit) });
+    return events;
+  }
+
+  /** What is still to come. @param finished The answer was complete before: half an event behind it is nothing. */
+  end(finished: boolean): AnswerEvent[] {
+    const events = this.#decode(leftOver(this.#splitter, finished));
+    return [...events, ...this.#pass(this.#decoder.end()), ...this.#stages.end()];
+  }
+
+  #decode(blocks: readonly StreamBlock[]): AnswerEvent[] {
+    return blocks.flatMap(({ message }) => (message === undefined ? [] : this.#pass(this.#decoder.push(message))));
+  }
+
+  #pass(events: readonly AnswerEvent[]): readonly AnswerEvent[] {
+    return events.flatMap((event) => this.#stages.push(event));
+  }
+}
+
+/** `translate`: the backend's events are decoded and encoded again for the client. */
+export class TranslatedStream implements Interpreter {
+  readonly seen: Observation;
+  readonly #decoded: DecodedStream;
+  readonly #encoder: EncodedStream;
+
+  constructor(backend: Codec, encoder: EncodedStream, options: TranslationOptions & { readonly limit: number }) {
+    this.#decoded = new DecodedStream(backend, options);
     this.#encoder = encoder;
-    this.seen = this.#encoder.seen;
+    this.seen = encoder.seen;
   }
 
   push(chunk: Buffer): Buffer {
-    const text = this.#decode(this.#splitter.push(chunk));
-    if (this.#splitter.overflow) this.seen.failure ??= tooLong(this.#limit);
-    return Buffer.from(text);
+    return Buffer.from(this.#encoder.push(this.#decoded.push(chunk)));
   }
 
   end(): Buffer {
-    let text = this.#decode(leftOver(this.#splitter, this.seen));
-    if (this.seen.failure === undefined) text += this.#encode(this.#decoder.end());
-    if (this.seen.failure === undefined) text += this.#encoder.push(this.#stages.end());
-    return Buffer.from(text + this.#encoder.end());
+    return Buffer.from(this.#encoder.push(this.#decoded.end(this.seen.finished)) + this.#encoder.end());
   }
 
   fail(why: Failure): Buffer {
     return this.#encoder.fail(why);
   }
-
-  #decode(blocks: readonly StreamBlock[]): string {
-    let text = "";
-    for (const block of blocks) {
-      if (this.seen.failure !== undefined) break;
-      if (block.message !== undefined) text += this.#encode(this.#decoder.push(block.message));
-    }
-    return text;
-  }
-
-  #encode(events: readonly AnswerEvent[]): string {
-    return this.#encoder.push(events.flatMap((event) => this.#stages.push(event)));
-  }
 }
 
 /** The event that the stream's end left without its blank line. Half an event behind the terminal one is nothing. */
-function leftOver(splitter: Splitter, seen: Observation): readonly StreamBlock[] {
+function leftOver(splitter: Splitter, finished: boolean): readonly StreamBlock[] {
   return splitter.end().filter(({ message }) => {
     if (message === undefined || message.data === "") return false;
-    return !seen.finished || parseJson(message.data) !== undefined;
+    return !finished || parseJson(message.data) !== undefined;
   });
 }
 
@@ -247,24 +258,17 @@ export function readWhole(
   bytes: Buffer,
   options: TranslationOptions & { readonly streamed: boolean },
 ): readonly AnswerEvent[] {
+  if (options.streamed) {
+    const decoded = new DecodedStream(codec, { ...options, limit: bytes.length + 1 });
+    return [...decoded.push(bytes), ...decoded.end(false)];
+  }
   const stages = chain(options.stages);
-  const events = options.streamed ? readStream(codec, bytes, options.id) : readBody(codec, bytes, options.id);
-  return [...events.flatMap((event) => stages.push(event)), ...stages.end()];
+  return [...readBody(codec, bytes, options.id).flatMap((event) => stages.push(event)), ...stages.end()];
 }
 
 function readBody(codec: Codec, bytes: Buffer, id: string): readonly AnswerEvent[] {
   const body = parseObject(bytes);
   return body === undefined ? [{ type: "failure", failure: notJson() }] : codec.egress.readAnswer(body, { id });
-}
-
-function readStream(codec: Codec, bytes: Buffer, id: string): readonly AnswerEvent[] {
-  const splitter = newSplitter(codec, bytes.length + 1);
-  const decoder = codec.egress.streamDecoder({ id });
-  const events: AnswerEvent[] = [];
-  for (const block of [...splitter.push(bytes), ...splitter.end()]) {
-    if (block.message !== undefined) events.push(...decoder.push(block.message));
-  }
-  return [...events, ...decoder.end()];
 }
 
 /** Events as a whole answer for the client. */

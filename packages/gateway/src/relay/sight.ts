@@ -23,10 +23,17 @@ export interface SightChoice {
 export function chooseSight(
   client: Codec,
   backend: Pick<Backend, "kind"> & { readonly serves?: readonly Protocol[] },
-  choice: { readonly relay: VirtualModel["relay"]; readonly codecs: ReadonlyMap<Protocol, Codec> },
+  choice: {
+    readonly relay: VirtualModel["relay"];
+    readonly codecs: ReadonlyMap<Protocol, Codec>;
+    /** What this backend turned out not to serve. */
+    readonly unserved?: ReadonlySet<Protocol> | undefined;
+  },
 ): SightChoice | undefined {
   if (backend.kind === "events") return { sight: "translate" };
-  const serves = backend.serves ?? [];
+  const all = backend.serves ?? [];
+  const { unserved } = choice;
+  const serves = unserved === undefined ? all : all.filter((protocol) => !unserved.has(protocol));
   if (serves.includes(client.protocol)) {
     const sight = choice.relay === "never" ? "translate" : choice.relay === "always" ? "relay" : "tap";
     return { sight, codec: client };

@@ -196,6 +196,7 @@ export function scene(options: SceneOptions = {}): Scene {
     clock,
     ticker,
     features: [],
+    media: { fetch: async () => ({ ok: false, failure: failure("bad-request", "no media here") }) },
     cooldowns: new Cooldowns(clock),
     codecs: new Map([[openaiChat.protocol, openaiChat]]),
     observer,
@@ -212,6 +213,7 @@ export function scene(options: SceneOptions = {}): Scene {
     targets: endpoints.map((endpoint) => ({ endpoint, model: "actual" })),
     attempts: 3,
     relay,
+    strict: false,
     echo: "upstream",
     facts: {},
     defaults: {},
@@ -233,6 +235,7 @@ export function scene(options: SceneOptions = {}): Scene {
     headers: {},
     startedAt: clock.monotonic(),
     caller: {},
+    strict: false,
   };
   return { clock, client, backend, observer, context, input, [Symbol.dispose]: () => ticker[Symbol.dispose]() };
 }

@@ -14,16 +14,15 @@ export interface Translated {
   readonly stages: readonly Machine<AnswerEvent, AnswerEvent>[];
 }
 
+export interface TranslationWay {
+  readonly codec: Codec;
+  readonly dialect: Dialect;
+  readonly features: readonly Feature[];
+  readonly target: Omit<FeatureTarget, "accepts" | "protocol">;
+}
+
 /** Lets the features have their say, then writes the request for one target. */
-export function translate(
-  request: CanonicalRequest,
-  to: {
-    readonly codec: Codec;
-    readonly dialect: Dialect;
-    readonly features: readonly Feature[];
-    readonly target: Omit<FeatureTarget, "accepts" | "protocol">;
-  },
-): Translated {
+export function translate(request: CanonicalRequest, to: TranslationWay): Translated {
   const { codec, dialect } = to;
   const accepts = { ...codec.egress.accepts, ...dialect.accepts };
   const target: FeatureTarget = { ...to.target, protocol: codec.protocol, accepts };

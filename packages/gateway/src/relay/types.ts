@@ -6,6 +6,7 @@ import type { Feature } from "../kernel/feature.ts";
 import type { Failure } from "../kernel/failure.ts";
 import type { Loss } from "../kernel/loss.ts";
 import type { Protocol } from "../kernel/protocol.ts";
+import type { MediaFetcher } from "../kernel/media.ts";
 import type { Usage } from "../kernel/usage.ts";
 import type { Cooldowns } from "../routing/cooldowns.ts";
 import type { Plan } from "../routing/types.ts";
@@ -73,6 +74,7 @@ export interface RelayContext {
   readonly cooldowns: Cooldowns;
   readonly codecs: ReadonlyMap<Protocol, Codec>;
   readonly features: readonly Feature[];
+  readonly media: MediaFetcher;
   readonly observer: RelayObserver;
 }
 
@@ -100,6 +102,8 @@ export interface ExchangeInput {
   /** Monotonic milliseconds at which the request came. */
   readonly startedAt: number;
   readonly caller: Caller;
+  /** Refuse rather than lose anything in translation. */
+  readonly strict: boolean;
 }
 
 /** Who asks, as records name them. */

@@ -1,6 +1,8 @@
 import type { Backend, WireReceiver } from "../backends/types.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
+import { operations } from "../kernel/protocol.ts";
+import type { Protocol } from "../kernel/protocol.ts";
 import { readRetryAfter } from "../wire/headers.ts";
 import { Attempt, tooLarge } from "./attempt.ts";
 import type { AttemptParts } from "./attempt.ts";
@@ -16,6 +18,7 @@ import {
 } from "./interpreter.ts";
 import type { Interpreter, TranslationOptions } from "./interpreter.ts";
 import { newObservation } from "./observer.ts";
+import { redactFailure } from "./redact.ts";
 import type { PreparedCall } from "./prepare.ts";
 
 /** Most bytes of an upstream's error body that are read. */
@@ -35,6 +38,11 @@ export class WireAttempt extends Attempt implements WireReceiver {
   #interpreter: Interpreter | undefined;
   #body: Buffer[] = [];
   #bodyBytes = 0;
+
+  /** The protocol that is spoken with the backend. */
+  override get protocol(): Protocol {
+    return this.#call.codec.protocol;
+  }
 
   constructor(parts: AttemptParts, call: Extract<PreparedCall, { kind: "wire" }>) {
     super(parts, call.losses);
@@ -130,11 +138,7 @@ export class WireAttempt extends Attempt implements WireReceiver {
 
   /** An upstream's own words may hold the credential that it was sent. */
   protected override giveUp(why: Failure): void {
-    const clean = Object.entries(why).map(([name, value]: [string, unknown]) => [
-      name,
-      typeof value === "string" ? this.#backend.redact(value) : value,
-    ]);
-    super.giveUp(Object.fromEntries(clean) as Failure);
+    super.giveUp(redactFailure(this.#backend, why));
   }
 
   protected ended(): void {
@@ -195,9 +199,21 @@ export class WireAttempt extends Attempt implements WireReceiver {
   #readError(): Failure {
     // Before it is read: a message that is cut to size could end in the middle of a secret.
     const text = this.#backend.redact(Buffer.concat(this.#body).toString("utf8"));
+    const { protocol } = this.#call.codec;
+    const others = this.#backend.serves.some(
+      (other) => other !== protocol && operations[other] === operations[protocol],
+    );
+    if (others && isRouteMissing(this.#status, text)) {
+      return failure("unserved", `${this.endpoint.name} answered ${this.#status} to ${protocol}.`);
+    }
     const why = this.#call.codec.egress.readError(this.#status, parseJson(text));
     return this.#retryAfter === undefined ? why : { ...why, retryAfter: this.#retryAfter };
   }
+}
+
+/** Whether an error answer says that there is no such route, rather than no such model. */
+function isRouteMissing(status: number, text: string): boolean {
+  return status === 405 || (status === 404 && !/model/i.test(text));
 }
 
 /** What an answer is by its first bytes, which tell more than its content type; undefined if they tell nothing. */

@@ -139,6 +139,7 @@ function adHoc(name: string, targets: readonly Target[]): VirtualModel {
     targets,
     attempts: defaultAttempts,
     relay: "auto",
+    strict: false,
     echo: "upstream",
     facts: {},
     defaults: {},

@@ -35,6 +35,7 @@ function model(name: string, targets: readonly string[], more: Partial<VirtualMo
     }),
     attempts: 3,
     relay: "auto",
+    strict: false,
     echo: "upstream",
     facts: {},
     defaults: {},

@@ -34,11 +34,14 @@ export function plan(facts: RoutingFacts, catalog: Catalog, health: TargetHealth
       continue;
     }
     const wait = Math.ceil(health.cooldown(target.endpoint, target.model));
+    const contextWindow =
+      model.facts.contextWindow ?? catalog.facts.get(`${target.endpoint}/${target.model}`)?.contextWindow;
     const place = index === 0 ? "first target" : `backup ${index}`;
-    if (wait === 0) attempts.push({ endpoint: target.endpoint, model: target.model, reason: place, wait });
+    if (wait === 0)
+      attempts.push({ endpoint: target.endpoint, model: target.model, reason: place, wait, contextWindow });
     else {
       const reason = `${place}, cooling down for ${wait} ms`;
-      cooling.push({ endpoint: target.endpoint, model: target.model, reason, wait });
+      cooling.push({ endpoint: target.endpoint, model: target.model, reason, wait, contextWindow });
     }
   }
   cooling.sort((a, b) => a.wait - b.wait);

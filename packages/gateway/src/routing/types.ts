@@ -61,6 +61,8 @@ export interface VirtualModel {
   readonly relay: "auto" | "always" | "never";
   /** Which model name an answer bears: the upstream's own, or the one that the client asked for. */
   readonly echo: "upstream" | "requested";
+  /** Whether a translation that would lose something is refused. */
+  readonly strict: boolean;
   readonly facts: ModelFacts;
   /** Request fields that are set where the client left them out. */
   readonly defaults: JsonObject;
@@ -90,6 +92,8 @@ export interface PlannedAttempt {
   readonly endpoint: string;
   readonly model: string;
   readonly reason: string;
+  /** Tokens that the model can hold, where that is known. */
+  readonly contextWindow?: number | undefined;
   /** Milliseconds to wait before the try, because every target is cooling down and this one is ready soonest. */
   readonly wait: number;
 }

@@ -2,6 +2,7 @@ import { codecs } from "../../src/app/app.ts";
 import { assemble } from "../../src/app/assemble.ts";
 import { systemClock } from "../../src/app/system-clock.ts";
 import { ModelDirectory } from "../../src/backends/directory.ts";
+import { failure } from "../../src/kernel/failure.ts";
 import { openaiChat } from "../../src/codecs/openai-chat/index.ts";
 import type { Config } from "../../src/config/types.ts";
 import { Ticker } from "../../src/relay/ticker.ts";
@@ -26,6 +27,7 @@ export function allRoutes(
         clock: systemClock,
         ticker: new Ticker(systemClock, 1000),
         features: [],
+    media: { fetch: async () => ({ ok: false, failure: failure("bad-request", "no media here") }) },
         cooldowns: new Cooldowns(systemClock),
         codecs,
         observer: { attempted: nothing, settled: nothing, threw: nothing },

@@ -1,0 +1,25 @@
+import type { Loss } from "../kernel/loss.ts";
+import type { CanonicalRequest, Message, Part } from "../kernel/request.ts";
+
+/** The request without what only the account that made it can read: reasoning, and marks on calls. */
+export function withoutState(request: CanonicalRequest): {
+  readonly request: CanonicalRequest;
+  readonly losses: readonly Loss[];
+} {
+  if (request.operation !== "generate") return { request, losses: [] };
+  const losses: Loss[] = [];
+  const messages = request.messages.map((message, index): Message => {
+    if (message.role !== "assistant") return message;
+    const parts = message.parts.filter(({ type }) => type !== "reasoning").map(bare);
+    if (parts.length < message.parts.length)
+      losses.push({ field: `messages[${index}].reasoning`, reason: "unsupported" });
+    return { ...message, parts };
+  });
+  return { request: { ...request, messages }, losses };
+}
+
+function bare(part: Part): Part {
+  if (part.type !== "tool-call" || part.keep === undefined) return part;
+  const { keep: _keep, origin: _origin, ...rest } = part;
+  return rest;
+}
