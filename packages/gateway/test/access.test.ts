@@ -178,13 +178,18 @@ test("a key for some models sees and names only those", async () => {
 /** Everything that answers without a key when `access.open` is `never`. A new route is not among them by accident. */
 const publicRoutes = new Set([
   "GET /",
+  "GET /anthropic/api/hello",
+  "GET /api/hello",
+  "GET /api/version",
   "GET /health",
   "GET /health/liveliness",
   "GET /health/liveness",
   "GET /health/readiness",
   "GET /healthz",
   "GET /livez",
+  "GET /openapi.json",
   "GET /readyz",
+  "GET /v1/api/version",
 ]);
 
 test("every route but those of a written list answers 401 without a key", async () => {
@@ -202,10 +207,12 @@ test("every route answers 421 under a name that is not ours, and nothing is call
   const before = upstream.count;
   for (const { method, path: routePath } of routes) {
     const target = routePath.replace("{name}", "m");
-    for (const host of ["rebind.evil", "rebind.evil:4141", "localhost.evil", "127.0.0.1.nip.io"]) {
+    const hosts = ["rebind.evil", "rebind.evil:4141", "localhost.evil", "127.0.0.1.nip.io"];
+    const answers = hosts.map(async (host) => {
       const bytes = `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 0\r\n\r\n`;
       assert.equal((await rawRequest(open.port, bytes)).status, 421, `${method} ${target} ${host}`);
-    }
+    });
+    await Promise.all(answers);
   }
   assert.equal(upstream.count, before);
 });
@@ -270,7 +277,7 @@ test("a configured origin may ask before, call and read, refusals too", async ()
   assert.equal(preflight.status, 204);
   assert.equal(preflight.headers.get("access-control-allow-origin"), origin);
   assert.equal(preflight.headers.get("access-control-allow-headers"), "authorization,content-type,x-stainless-os");
-  assert.equal(preflight.headers.get("access-control-allow-methods"), "GET, POST, OPTIONS");
+  assert.equal(preflight.headers.get("access-control-allow-methods"), "GET, POST, DELETE, OPTIONS");
   assert.equal(preflight.headers.get("access-control-allow-credentials"), null);
   assert.equal(preflight.headers.get("vary"), "origin");
   const refused = await closed.post(path, chat, { origin });

@@ -17,15 +17,26 @@ const mayImport: { readonly [floor: string]: readonly string[] } = {
   store: [],
   telemetry: [],
   config: ["routing/types.ts"],
+  features: ["routing/types.ts", "wire", "codecs"],
   relay: ["codecs", "backends/types.ts", "routing", "wire", "telemetry"],
-  server: ["relay", "routing", "config", "store/ports.ts", "auth", "telemetry", "wire"],
+  server: [
+    "relay",
+    "routing",
+    "config",
+    "store/ports.ts",
+    "auth",
+    "telemetry",
+    "wire",
+    "backends/types.ts",
+    "codecs/shared/estimate.ts",
+  ],
   app: ["*"],
   cli: ["app", "config"],
   "main.ts": ["cli"],
 };
 
 /** Rooms of these floors do not know each other; `shared` is no room of its own. */
-const rooms = new Set(["codecs", "backends"]);
+const rooms = new Set(["codecs", "backends", "features"]);
 
 /** Modules and globals that only some floors may use. A place is a floor, or a file of one. */
 const reserved: readonly { readonly what: RegExp; readonly where: readonly string[]; readonly why: string }[] = [

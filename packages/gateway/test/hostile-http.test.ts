@@ -178,12 +178,12 @@ test("the head and the whole must come in time: 408", async () => {
   assert.equal(upstream.count, before);
 });
 
-test("a WebSocket is refused with 426 at once, with or without a key in its protocol", async () => {
+test("a WebSocket is refused with 426 at once where there is none, with or without a key in its protocol", async () => {
   const started = performance.now();
   const lines = [host, "Connection: Upgrade", "Upgrade: WebSocket", "Sec-WebSocket-Version: 13"];
   const answer = await rawRequest(
     house.port,
-    `GET /v1/responses HTTP/1.1\r\n${lines.join("\r\n")}\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: openai-insecure-api-key.x\r\n\r\n`,
+    `GET /v1/chat/completions HTTP/1.1\r\n${lines.join("\r\n")}\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: openai-insecure-api-key.x\r\n\r\n`,
   );
   assert.equal(answer.status, 426);
   assert.equal(codeOf(answer), "upgrade-required");

@@ -1,15 +1,14 @@
 import { ModelDirectory } from "../backends/directory.ts";
 import { HttpMediaFetcher } from "../backends/media.ts";
 import type { Backend } from "../backends/types.ts";
+import { geminiArray } from "../codecs/gemini/index.ts";
+import { isLoadRequest, loadAnswer } from "../codecs/ollama/index.ts";
 import { openaiChat } from "../codecs/openai-chat/index.ts";
-import { openaiCompletions } from "../codecs/openai-completions/index.ts";
-import { openaiEmbeddings } from "../codecs/openai-embeddings/index.ts";
 import { readRegularFile } from "../config/files.ts";
 import { formatProblem } from "../config/problems.ts";
 import type { Config, EndpointSettings } from "../config/types.ts";
 import { watchDocument } from "../config/watch.ts";
-import type { Codec } from "../kernel/codec.ts";
-import type { Protocol } from "../kernel/protocol.ts";
+import { Unserved } from "../relay/unserved.ts";
 import { Ticker } from "../relay/ticker.ts";
 import { offeredNames } from "../routing/catalog.ts";
 import { Cooldowns } from "../routing/cooldowns.ts";
@@ -21,6 +20,8 @@ import { parseLevel } from "../telemetry/level.ts";
 import { openLog } from "../telemetry/log.ts";
 import type { Log } from "../telemetry/log.ts";
 import { Metrics } from "../telemetry/metrics.ts";
+import { codecs } from "./codecs.ts";
+import { features } from "./features.ts";
 import { assemble, withFreshCatalog } from "./assemble.ts";
 import type { Assembly } from "./assemble.ts";
 import { readConfig } from "./configuration.ts";
@@ -38,10 +39,7 @@ const tickInterval = 50;
 /** How often endpoints are asked for their models, in milliseconds. */
 const directoryInterval = 600_000;
 
-export const codecs: ReadonlyMap<Protocol, Codec> = new Map<Protocol, Codec>(
-  [openaiChat, openaiCompletions, openaiEmbeddings].map((codec) => [codec.protocol, codec]),
-);
-
+export { codecs } from "./codecs.ts";
 export { readConfig } from "./configuration.ts";
 export type { AppOptions } from "./configuration.ts";
 
@@ -89,14 +87,17 @@ export class App implements AsyncDisposable {
     const service: Service = {
       clock: systemClock,
       codecs,
+      geminiArray,
+      loads: { isLoadRequest, loadAnswer },
       version,
       relay: {
         clock: systemClock,
         ticker: this.#ticker,
         cooldowns: new Cooldowns(systemClock),
         codecs,
-        features: [],
+        features: features(systemClock),
         media: this.#media,
+        unserved: new Unserved(systemClock),
         observer: records,
       },
       current: () => this.#assembly.runtime,

@@ -141,8 +141,8 @@ function modelsOf(settings: EndpointSettings, directory: ModelLists): readonly C
 
 /** Equal texts mean that a backend made from the one serves for the other. Stays in memory, since it holds secrets. */
 function fingerprint(settings: EndpointSettings, connectTimeout: number): string {
-  const { type, url, credentials, headers, options } = settings;
-  const parts = { type, url, credentials, headers, options, connectTimeout };
+  const { type, url, api, credentials, headers, options } = settings;
+  const parts = { type, url, api, credentials, headers, options, connectTimeout };
   // Secrets print themselves as a mark; here their value counts. The replacer sees them before `toJSON` through its holder.
   return JSON.stringify(parts, function (this: Record<string, unknown>, name, value: unknown) {
     const original = this[name];

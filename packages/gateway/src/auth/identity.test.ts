@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mayUse } from "./identity.ts";
+import { mayManage, mayUse } from "./identity.ts";
 
 const cases: readonly (readonly [readonly string[] | undefined, string, boolean])[] = [
   [undefined, "anything", true],
@@ -37,4 +37,12 @@ for (const [models, model, expected] of cases) {
 test("open access and fixed keys may use every model", () => {
   assert.equal(mayUse({ kind: "open" }, "a"), true);
   assert.equal(mayUse({ kind: "fixed", name: "API_KEY" }, "a"), true);
+});
+
+test("who may use some models only may not manage any", () => {
+  const key = { kind: "key", id: "k", name: "n" } as const;
+  assert.equal(mayManage(key), true);
+  assert.equal(mayManage({ ...key, models: ["*"] }), false);
+  assert.equal(mayManage({ kind: "fixed", name: "API_KEY" }), true);
+  assert.equal(mayManage({ kind: "open" }), true);
 });

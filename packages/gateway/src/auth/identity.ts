@@ -25,3 +25,8 @@ export function mayUse(identity: Identity, model: string): boolean {
   if (identity.kind !== "key" || identity.models === undefined) return true;
   return identity.models.some((pattern) => matches(pattern, model));
 }
+
+/** May it change what models an upstream has? A key that is limited to some models may not. */
+export function mayManage(identity: Identity): boolean {
+  return identity.kind !== "key" || identity.models === undefined;
+}

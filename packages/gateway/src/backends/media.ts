@@ -33,7 +33,7 @@ export class HttpMediaFetcher implements MediaFetcher, AsyncDisposable {
     this.#agent = new Agent({ connect: guardedConnector(connectTime, reach), maxResponseSize: sizeLimit });
   }
 
-  async fetch(url: string): Promise<Result<FetchedMedia>> {
+  async get(url: string): Promise<Result<FetchedMedia>> {
     if (this.#never) return refuse("fetching is switched off (server.media)");
     try {
       return await this.#follow(url, AbortSignal.timeout(fetchTime));

@@ -1,7 +1,7 @@
 import type { Secret } from "../kernel/secret.ts";
 import type { JsonObject } from "../kernel/json.ts";
 import { HttpBackend } from "./http/driver.ts";
-import { resolveBase, vendorOf, vendors } from "./http/vendors.ts";
+import { resolveBase, vendorOf, vendors, withApi } from "./http/vendors.ts";
 import { SimulatorBackend } from "./simulator/simulator.ts";
 import type { Backend } from "./types.ts";
 
@@ -10,6 +10,7 @@ export interface BackendSettings {
   readonly name: string;
   readonly type: string;
   readonly url?: string;
+  readonly api?: "chat" | "responses";
   readonly credentials: readonly { readonly apiKey?: Secret }[];
   readonly headers: { readonly [name: string]: Secret };
   readonly options: JsonObject;
@@ -18,7 +19,8 @@ export interface BackendSettings {
 type Factory = (settings: BackendSettings, connectTimeout: number) => Backend;
 
 const wire: Factory = (settings, connectTimeout) => {
-  const vendor = vendorOf(settings.type);
+  const known = vendorOf(settings.type);
+  const vendor = known === undefined || settings.api === undefined ? known : withApi(known, settings.api);
   const baseUrl =
     vendor === undefined ? undefined : settings.url === undefined ? vendor.baseUrl : resolveBase(vendor, settings.url);
   if (vendor === undefined || baseUrl === undefined) {

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { Dialect } from "../kernel/codec.ts";
 import type { AnswerEvent } from "../kernel/event.ts";
 import type { Failure } from "../kernel/failure.ts";
@@ -38,12 +39,32 @@ export interface WireCall {
   readonly headers: { readonly [name: string]: string };
 }
 
+/** A call of anything an upstream serves besides its protocols, such as the management of its models. */
+export interface ForwardCall {
+  readonly method: "GET" | "HEAD" | "POST" | "DELETE";
+  /** Below the endpoint's base URL, with a slash first; may hold a query. */
+  readonly path: string;
+  /** Bytes, or a stream that is read as fast as the upstream takes it; absent for none. */
+  readonly body?: Buffer | Readable;
+  /** Bytes of a streamed body, where they are known. */
+  readonly bodyLength?: number;
+  readonly requestId: string;
+  /** Index into the endpoint's credentials. */
+  readonly credential: number;
+  /** In lower case; they go before those that the endpoint always sends. */
+  readonly headers: { readonly [name: string]: string };
+}
+
 /** Carries bytes of some protocol. */
 export interface WireBackend extends AsyncDisposable {
   readonly kind: "wire";
   readonly serves: readonly Protocol[];
   readonly dialect: Dialect;
   send(call: WireCall, receiver: WireReceiver): Flow;
+  /** Carries a call of no protocol. Waits for as long as it takes: the caller cancels. */
+  forward(call: ForwardCall, receiver: WireReceiver): Flow;
+  /** Where it counts the tokens of a request of this protocol, for `forward`; undefined if it does not. */
+  countPath(protocol: Protocol, model: string): string | undefined;
   /** The upstream's model list. */
   models(): Promise<readonly CatalogModel[]>;
   /** Takes the endpoint's secrets out of a text that came from the upstream. */

@@ -126,8 +126,16 @@ const cases: readonly Case[] = [
   ],
   [
     "an endpoint type of a later version",
-    "endpoints: [{ name: a, type: gemini }]\n",
-    ["patchbay.yaml:1:30: endpoints[0].type: the endpoint type `gemini` is not available in this version"],
+    "endpoints: [{ name: a, type: runpod }]\n",
+    ["patchbay.yaml:1:30: endpoints[0].type: the endpoint type `runpod` is not available in this version"],
+  ],
+  [
+    "an API that nobody knows, and one of a type that has none of OpenAI's",
+    "endpoints:\n  - { name: a, type: openai, api: respones }\n  - { name: b, type: gemini, api: chat }\n",
+    [
+      "patchbay.yaml:2:35: endpoints[0].api: must be one of chat, responses; did you mean `responses`?",
+      "patchbay.yaml:3:35: endpoints[1].api: does not apply: the type gemini serves none of OpenAI's APIs",
+    ],
   ],
   [
     "Postgres",

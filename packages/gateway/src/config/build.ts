@@ -17,6 +17,7 @@ export function buildEndpoint(
     name: endpoint.name,
     type: endpoint.type,
     ...(endpoint.url === undefined ? {} : { url: endpoint.url }),
+    ...(endpoint.api === undefined ? {} : { api: endpoint.api }),
     enabled: endpoint.enabled,
     priority: endpoint.priority,
     credentials: credentials.length === 0 ? [{}] : credentials,

@@ -33,6 +33,9 @@ function checkEndpoints(document: Json, { vendors, report }: CheckContext): Read
     if (vendor !== undefined && vendor.baseUrl === undefined && !given) {
       report(path, `\`url\` is required: the type ${vendor.type} has no address of its own`);
     }
+    if (vendor !== undefined && textOf(endpoint, "api") !== undefined && vendor.paths["openai-chat"] === undefined) {
+      report([...path, "api"], `does not apply: the type ${vendor.type} serves none of OpenAI's APIs`);
+    }
   }
   return seen;
 }

@@ -19,6 +19,14 @@ test("a key in the environment makes an endpoint, by reference", () => {
   assert.deepEqual(notes, ["OPENAI_API_KEY: endpoint openai"]);
 });
 
+test("of two names for a vendor's key the first is taken", () => {
+  const variables = { GEMINI_API_KEY: "g", GOOGLE_API_KEY: "other" };
+  assert.deepEqual(
+    loaded("", { variables }).endpoints.map(({ type, credentials: [credential] }) => [type, credential?.reference]),
+    [["gemini", "${GEMINI_API_KEY}"]],
+  );
+});
+
 test("an address in the environment makes an endpoint, without a key too", () => {
   const { endpoints, notes } = loaded("", {
     variables: { VLLM_BASE_URL: "http://10.0.0.5:8000/v1/" },

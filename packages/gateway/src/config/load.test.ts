@@ -14,6 +14,7 @@ test("nothing configured gives the defaults", () => {
       port: 4141,
       hosts: [],
       cors: { origins: [] },
+      media: "public",
       limits: {
         body: 50_000_000,
         concurrent: 1000,
@@ -36,6 +37,7 @@ test("nothing configured gives the defaults", () => {
     },
     access: { open: "loopback", fixedKeys: [] },
     store: "/home/user/.local/share/patchbay/patchbay.db",
+    responses: { life: 60 * minutes, bytes: 67_108_864, entries: 10_000 },
     log: { level: "info" },
     detect: true,
     endpoints: [],
@@ -109,6 +111,7 @@ test("a whole document is read as written", () => {
     port: 8080,
     hosts: ["gateway.example"],
     cors: { origins: ["https://app.example.com", "tauri://localhost"] },
+    media: "public",
     limits: { body: 65_536, concurrent: 10, connections: 20, depth: 32, answer: 1_000_000 },
     timeouts: {
       ...loaded("").server.timeouts,
@@ -173,6 +176,7 @@ test("a whole document is read as written", () => {
       ],
       attempts: 5,
       relay: "never",
+      strict: false,
       echo: "requested",
       facts: {
         contextWindow: 128_000,

@@ -184,6 +184,7 @@ function build(document: Document, { input, text, problems, notes, resolved, det
     server: document.server,
     access: { open: keys.length > 0 && !opened ? "never" : document.access.open, fixedKeys: keys },
     store: storePlace(document.store, input),
+    responses: document.responses,
     log: document.log,
     detect: document.detect,
     endpoints: endpoints.map((endpoint) => {

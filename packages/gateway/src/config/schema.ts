@@ -76,6 +76,10 @@ const endpoint = (types: readonly string[]) =>
     name: endpointName("Its name, which comes before the slash in `endpoint/model`."),
     type: endpointType(types, "What kind of upstream it is."),
     url: baseUrl("Its base URL; optional where the type knows it.").optional(),
+    api: choice(
+      ["chat", "responses"],
+      "Which of OpenAI's APIs it serves best: requests of other protocols are translated to it.",
+    ).optional(),
     credentials: list(
       z.strictObject({ apiKey: apiKey("A reference such as ${NAME} or file:PATH.").optional() }),
     ).describe("One or more API keys; none for an upstream that needs none."),
@@ -130,6 +134,11 @@ export const documentSchema = (endpointTypes: readonly string[]) =>
     state: state("Where shared counters live.").prefault("memory"),
     access: section({
       open: choice(["loopback", "never", "always"], "Who may come without a key.").prefault("loopback"),
+    }),
+    responses: section({
+      life: duration("How long a response of OpenAI's Responses API is kept after its last use.").prefault("1h"),
+      bytes: size("Most memory that kept responses and conversations take.").prefault("64MiB"),
+      entries: whole(1, 1_000_000, "Most responses and conversations that are kept.").prefault(10_000),
     }),
     log: section({ level: logLevel("How much is logged.").prefault("info") }),
     detect: flag("Whether endpoints are found in the environment and on this machine.").prefault(true),

@@ -27,6 +27,11 @@ export const vendors: readonly Vendor[] = [
   }),
   vendor("cerebras", { baseUrl: "https://api.cerebras.ai/v1", environment: ["CEREBRAS_API_KEY"] }),
   vendor("chutes", { baseUrl: "https://llm.chutes.ai/v1", environment: ["CHUTES_API_KEY"] }),
+  vendor("gemini", {
+    baseUrl: "https://generativelanguage.googleapis.com/v1beta",
+    paths: { gemini: "/models/{model}:generateContent" },
+    environment: ["GEMINI_API_KEY", "GOOGLE_API_KEY"],
+  }),
   vendor("openai-compatible", {}),
   vendor("vllm", { environment: ["VLLM_API_KEY"], urlEnvironment: ["VLLM_BASE_URL"] }),
 ];

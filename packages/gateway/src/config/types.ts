@@ -62,6 +62,8 @@ export interface EndpointSettings {
   readonly type: string;
   /** Absent where the type knows it. Without a trailing slash. */
   readonly url?: string;
+  /** Which of OpenAI's APIs is spoken with it; absent for what its type usually serves. */
+  readonly api?: "chat" | "responses";
   readonly enabled: boolean;
   readonly priority: number;
   /** At least one; a keyless endpoint has one empty credential. */
@@ -84,12 +86,22 @@ export interface AccessSettings {
   readonly fixedKeys: readonly { readonly name: string; readonly key: Secret }[];
 }
 
+/** What is remembered of OpenAI's Responses between requests, in memory. */
+export interface RetentionSettings {
+  /** Milliseconds since the last use. OpenAI keeps responses for 30 days. */
+  readonly life: number;
+  readonly bytes: number;
+  /** Responses and conversations. */
+  readonly entries: number;
+}
+
 /** The document after validation, interpolation and detection. Immutable. */
 export interface Config {
   readonly server: ServerSettings;
   readonly access: AccessSettings;
   /** Where the store lives: a file name or `:memory:`. */
   readonly store: string;
+  readonly responses: RetentionSettings;
   readonly log: { readonly level: string };
   readonly detect: boolean;
   readonly endpoints: readonly EndpointSettings[];

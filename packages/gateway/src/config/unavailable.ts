@@ -17,8 +17,6 @@ export const laterStrategies = ["rotate", "weighted", "duplicate", "fastest", "c
 
 /** Values of an endpoint's `type` that come later. */
 export const laterEndpointTypes = [
-  "anthropic",
-  "gemini",
   "runpod",
   "codex",
   "qwen-oauth",

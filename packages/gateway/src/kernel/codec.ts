@@ -85,8 +85,21 @@ export interface Dialect {
   readonly streamUsage: boolean;
   /** The backend knows the `developer` role. */
   readonly developerRole: boolean;
+  /** False where a `system` message is understood at the beginning only, as by many models' templates. */
+  readonly lateSystem?: false;
+  /**
+   * Whether reasoning of earlier turns goes back: `never` where it is refused; `required` where turns that lack it are
+   * refused in a conversation with tools. Absent: as it came, and another protocol's beside tool calls only.
+   */
+  readonly reasoningBack?: "never" | "required";
+  /** What switches reasoning; absent: `reasoning_effort`. */
+  readonly reasoningField?: "reasoning" | "thinking" | "enable_thinking" | "chat_template_kwargs";
+  /** The words for effort that the backend knows, the weakest first; absent: all of them. */
+  readonly efforts?: readonly string[];
   /** Tokens that the model can hold; the relay fills it in from what it knows of the target. */
   readonly contextWindow?: number;
+  /** Protocols in which this vendor cuts requests of more bytes than this without a word, though the model holds more. */
+  readonly narrow?: { readonly protocols: readonly Protocol[]; readonly bytes: number };
   /** Where this vendor takes less, or more, than its protocol. */
   readonly accepts?: Partial<Accepts>;
 }
@@ -95,8 +108,12 @@ export interface Dialect {
 export interface NameRule {
   /** Matches one character that is allowed. */
   readonly character: RegExp;
+  /** Matches what may stand first, where that is less. */
+  readonly first?: RegExp;
   /** Most characters. */
   readonly longest: number;
+  /** Fewest characters, where one is not enough. */
+  readonly shortest?: number;
 }
 
 /** What the requests of a protocol have room for. What they have not is adapted before the codec writes them. */

@@ -16,6 +16,8 @@ export interface FeatureTarget {
   readonly accepts: Accepts;
   /** Who asks, where that is known: nobody else may get what is remembered for them. */
   readonly caller?: string;
+  /** The backend refused vendor state in this very request: none may be put back. */
+  readonly stateless?: boolean;
 }
 
 /** What a feature made of a request for one target. */

@@ -15,6 +15,12 @@ export interface Vendor {
   readonly paths: { readonly [P in Protocol]?: VendorPath };
   /** Path of the model list below the base URL. */
   readonly modelsPath: string;
+  /** Path that tells more of one model, asked by `POST {"model": ...}`, where the list tells too little. */
+  readonly modelPath?: string;
+  /** Paths that count the tokens of a request of a protocol. `{model}` stands for the model's name. */
+  readonly countPaths?: { readonly [P in Protocol]?: string };
+  /** Last segment of a base, such as `/v1`, that the vendor's own SDKs add by themselves: people leave it out. */
+  readonly versionSegment?: string;
   readonly auth: { readonly header: string; readonly scheme: "bearer" | "raw" };
   /** Environment variables that hold its key, the first one found is used. */
   readonly environment: readonly string[];

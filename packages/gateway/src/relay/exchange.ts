@@ -99,11 +99,8 @@ export class Exchange implements AttemptOwner, Ticking {
   #helps(attempt: Attempt, why: Failure): boolean {
     const { planned, protocol } = attempt;
     if (why.kind === "unserved" && protocol !== undefined) {
-      const unserved = new Map(this.#learned.unserved);
-      unserved.set(planned.endpoint, new Set([...(unserved.get(planned.endpoint) ?? []), protocol]));
-      this.#learned = { ...this.#learned, unserved };
       const { backend } = attempt.endpoint;
-      return backend.kind === "wire" && (unserved.get(planned.endpoint)?.size ?? 0) < backend.serves.length;
+      return backend.kind === "wire" && this.#context.unserved.note(planned.endpoint, protocol, backend.serves);
     }
     if (this.#triedAgain === planned) return false;
     this.#triedAgain = planned;
@@ -189,14 +186,11 @@ export class Exchange implements AttemptOwner, Ticking {
     const prepared = prepare(this.#input, { planned, endpoint }, { context: this.#context, learned: this.#learned });
     if (!prepared.ok) {
       const why = prepared.failure;
-      // A target that turned out to serve nothing of use has said so itself already.
-      const known = this.#learned.unserved.has(planned.endpoint) && why.kind === "unsupported";
-      if (known) return this.#begin();
       this.#failures.push(why);
       return failures[why.kind].retry === "elsewhere" ? this.#begin() : this.#refuse(why);
     }
     const call = prepared.value;
-    if (call.kind === "media") return this.#fetch(call.urls, planned);
+    if (call.kind === "media") return this.#fetchMedia(call.urls, planned);
     this.#tries++;
     this.#sight = call.sight;
     const parts: AttemptParts = {
@@ -212,9 +206,9 @@ export class Exchange implements AttemptOwner, Ticking {
   }
 
   /** Fetches images that the client named by URL, and then tries the target again. */
-  #fetch(urls: readonly string[], planned: PlannedAttempt): void {
+  #fetchMedia(urls: readonly string[], planned: PlannedAttempt): void {
     const { media } = this.#context;
-    void Promise.all(urls.map(async (url) => [url, await media.fetch(url)] as const)).then((answers) => {
+    void Promise.all(urls.map(async (url) => [url, await media.get(url)] as const)).then((answers) => {
       if (this.#settled) return;
       const fetched = new Map(this.#learned.fetched);
       for (const [url, answer] of answers) {
@@ -346,7 +340,7 @@ export class Exchange implements AttemptOwner, Ticking {
   }
 }
 
-const nothingLearned: Learned = { fetched: new Map(), stateless: false, unserved: new Map() };
+const nothingLearned: Learned = { fetched: new Map(), stateless: false };
 
 function coolingDown(endpoint: string, wait: number): Failure {
   return failure(

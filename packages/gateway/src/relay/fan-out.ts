@@ -8,7 +8,10 @@ import type { CanonicalRequest } from "../kernel/request.ts";
 import type { Usage } from "../kernel/usage.ts";
 import { readRetryAfter } from "../wire/headers.ts";
 import { DecodedStream, parseJson, readWhole } from "./interpreter.ts";
+import type { TranslationOptions } from "./interpreter.ts";
 import { redactFailure } from "./redact.ts";
+import { claimedShape, isLines, shapeOf } from "./shape.ts";
+import type { Shape } from "./shape.ts";
 
 /** Most answers that are asked for side by side. */
 export const mostCalls = 16;
@@ -25,7 +28,6 @@ export interface SideCall {
 }
 
 export interface FanOutParts {
-  readonly endpoint: string;
   readonly backend: WireBackend;
   readonly codec: Codec;
   readonly calls: readonly SideCall[];
@@ -80,55 +82,64 @@ export class FanOut implements EventBackend {
 /** Reads one call's answer as events; `undefined` says that it is over. */
 class Side implements WireReceiver {
   readonly #parts: FanOutParts;
-  readonly #call: SideCall;
   readonly #tell: (event: AnswerEvent | undefined) => void;
-  readonly #id: string;
-  readonly #body: Buffer[] = [];
+  readonly #options: TranslationOptions & { readonly limit: number };
+  #body: Buffer[] = [];
   #bytes = 0;
   #status = 0;
   #retryAfter: number | undefined;
+  #claimed: Shape | undefined;
+  #shape: Shape | undefined;
   #stream: DecodedStream | undefined;
   #finished = false;
 
   constructor(parts: FanOutParts, call: SideCall, tell: (event: AnswerEvent | undefined) => void) {
     this.#parts = parts;
-    this.#call = call;
     this.#tell = tell;
-    this.#id = `${parts.requestId}-${parts.calls.indexOf(call)}`;
+    const id = `${parts.requestId}-${parts.calls.indexOf(call)}`;
+    this.#options = { id, stages: call.stages, limit: parts.limit };
   }
 
   head(status: number, header: (name: string) => string | undefined): void {
     this.#status = status;
     this.#retryAfter = readRetryAfter(header, this.#parts.now());
-    const { stream, codec, limit } = this.#parts;
-    const type = header("content-type") ?? "";
-    if (status === 200 && stream && !type.startsWith("application/json")) {
-      this.#stream = new DecodedStream(codec, { id: this.#id, stages: this.#call.stages, limit });
-    }
+    this.#claimed = claimedShape(header("content-type"));
   }
 
   data(chunk: Buffer): void {
-    if (this.#stream !== undefined) return this.#events(this.#stream.push(chunk));
+    const { codec, stream, limit } = this.#parts;
+    const wanted = stream ? "stream" : "whole";
+    this.#shape ??= this.#isGood ? shapeOf(chunk, { codec, wanted, claimed: this.#claimed }) : "whole";
+    if (this.#shape === "stream" && stream) {
+      this.#stream ??= new DecodedStream(codec, this.#options);
+      return this.#events(this.#stream.push(chunk));
+    }
     this.#bytes += chunk.length;
-    const limit = this.#status === 200 ? this.#parts.limit : errorBodyLimit;
-    if (this.#bytes <= limit) this.#body.push(chunk);
-    else if (this.#status === 200) this.fail(failure("bad-response", `The answer is larger than ${limit} bytes.`));
+    if (this.#bytes <= (this.#isGood ? limit : errorBodyLimit)) this.#body.push(chunk);
+    else if (this.#isGood) this.fail(failure("bad-response", `The answer is larger than ${limit} bytes.`));
   }
 
   end(): void {
-    if (this.#stream !== undefined) this.#events(this.#stream.end(this.#finished));
-    else if (this.#status === 200) this.#events(this.#whole());
-    else return this.fail(this.#error());
+    if (!this.#isGood) return this.fail(this.#error());
+    this.#events(this.#stream?.end(this.#finished) ?? this.#whole());
     this.#tell(undefined);
   }
 
   fail(why: Failure): void {
+    this.#body = [];
+    // After the terminal event a reset takes nothing away.
+    if (this.#finished) return this.#tell(undefined);
     this.#tell({ type: "failure", failure: redactFailure(this.#parts.backend, why) });
   }
 
+  get #isGood(): boolean {
+    return this.#status >= 200 && this.#status < 300;
+  }
+
   #whole(): readonly AnswerEvent[] {
-    const options = { id: this.#id, stages: this.#call.stages, streamed: false };
-    return readWhole(this.#parts.codec, Buffer.concat(this.#body), options);
+    const { codec } = this.#parts;
+    const body = Buffer.concat(this.#body);
+    return readWhole(codec, body, { ...this.#options, streamed: this.#shape === "stream" || isLines(codec, body) });
   }
 
   #error(): Failure {
@@ -139,17 +150,22 @@ class Side implements WireReceiver {
 
   #events(events: readonly AnswerEvent[]): void {
     for (const event of events) {
+      if (event.type === "failure") return this.fail(event.failure);
       if (event.type === "finish") this.#finished = true;
       this.#tell(event);
     }
   }
 }
 
-/** Tells the events of several answers as those of one. */
+/**
+ * Tells the events of several answers as those of one. How each of them finished is told when all have: an answer of
+ * which every part that has begun is finished counts as complete, and some clients read no further.
+ */
 class Merge {
   readonly #receiver: EventReceiver;
   readonly #stop: () => void;
   readonly #usages: (Usage | undefined)[];
+  readonly #finishes: AnswerEvent[] = [];
   #left: number;
   #started = false;
   #over = false;
@@ -177,6 +193,9 @@ class Merge {
         this.#receiver.event(event);
         // Not from within: the calls may still be on their way out.
         return queueMicrotask(this.#stop);
+      case "finish":
+        this.#finishes.push({ ...event, candidate });
+        return;
       case "embedding":
         return;
       default:
@@ -188,6 +207,7 @@ class Merge {
     this.#left--;
     if (this.#left > 0) return;
     this.#over = true;
+    for (const finish of this.#finishes) this.#receiver.event(finish);
     const usage = sumOf(this.#usages);
     if (usage !== undefined) this.#receiver.event({ type: "usage", usage });
     this.#receiver.end();

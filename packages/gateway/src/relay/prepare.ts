@@ -13,16 +13,16 @@ import type { Protocol } from "../kernel/protocol.ts";
 import type { CanonicalRequest } from "../kernel/request.ts";
 import type { Result } from "../kernel/result.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
-import { scanObject } from "../wire/json-scan.ts";
 import { splicePieces } from "../wire/json-splice.ts";
-import { Rope } from "../wire/rope.ts";
+import { withDefaults } from "./defaults.ts";
+import type { ScannedBody } from "./defaults.ts";
 import { parseObject, viewOf } from "./interpreter.ts";
 import { chooseSight } from "./sight.ts";
 import type { Sight, SightChoice } from "./sight.ts";
 import { imageUrls, withImages } from "./media.ts";
 import type { FetchedByUrl } from "./media.ts";
 import { withoutState } from "./state.ts";
-import type { ExchangeInput, RelayContext, RelayEndpoint, RequestBody } from "./types.ts";
+import type { ExchangeInput, RelayContext, RelayEndpoint } from "./types.ts";
 
 interface Prepared {
   readonly sight: Sight;
@@ -58,14 +58,25 @@ export interface Learned {
   readonly fetched: FetchedByUrl;
   /** Leave out vendors' state: a backend refused it as another account's. */
   readonly stateless: boolean;
-  /** What each endpoint turned out not to serve, although its vendor usually does. */
-  readonly unserved: ReadonlyMap<string, ReadonlySet<Protocol>>;
 }
 
 /** Images must be fetched before the request can be written for this target. */
 export interface MissingMedia {
   readonly kind: "media";
   readonly urls: readonly string[];
+}
+
+/** What is prepared, for what, and with what. */
+interface Task {
+  readonly input: ExchangeInput;
+  readonly planned: PlannedAttempt;
+  readonly endpoint: RelayEndpoint;
+  readonly context: RelayContext;
+  readonly learned: Learned;
+  readonly body: ScannedBody;
+  /** The change of the model's name. */
+  readonly rename: readonly Edit[];
+  readonly common: Omit<Prepared, "sight">;
 }
 
 /**
@@ -83,58 +94,80 @@ export function prepare(
   const choice = chooseSight(input.codec, backend, {
     relay: learned.stateless ? "never" : model.relay,
     codecs: context.codecs,
-    unserved: learned.unserved.get(endpoint.name),
+    avoided: avoided(input, target, context),
   });
   if (choice === undefined) {
     return refuse("unsupported", `${endpoint.name} cannot serve ${input.codec.protocol} requests.`);
   }
-  const body = withDefaults(input.body, model.defaults, input.codec.ingress.synonyms);
-  const rename: readonly Edit[] =
-    planned.model === input.requestedModel || input.codec.addressing === "path"
-      ? []
-      : [{ kind: "set", field: "model", value: planned.model }];
+  const isRenamed = planned.model !== input.requestedModel && input.codec.addressing === "body";
   const echoModel = model.echo === "requested" ? input.requestedModel : undefined;
   const losses: Loss[] = [];
-  const answer = () => answerContext(input, { model: planned.model, echoModel, losses }, context);
-  const common = { losses, answer, echoModel };
+  const task: Task = {
+    input,
+    ...target,
+    context,
+    learned,
+    body: withDefaults(input.body, model.defaults, input.codec),
+    rename: isRenamed ? [{ kind: "set", field: "model", value: planned.model }] : [],
+    common: {
+      losses,
+      answer: () => answerContext(input, { model: planned.model, echoModel, losses }, context),
+      echoModel,
+    },
+  };
+  if (backend.kind === "events") return yielded(task, backend);
+  const codec = choice.codec ?? input.codec;
+  const passed = passable(choice, echoModel) ? passedOn(task, { backend, codec, sight: choice.sight }) : undefined;
+  return passed === undefined ? translated(task, { backend, codec }) : { ok: true, value: passed };
+}
 
-  if (backend.kind === "wire" && choice.codec !== undefined && passable(choice, echoModel)) {
-    const { codec, sight } = choice;
-    const through = codec.egress.passThrough(viewOf(body.rope, body.object), dialectFor(backend, planned));
-    if (through !== undefined) {
-      const pieces = splicePieces(body.rope, body.object, [...rename, ...through.edits]);
-      const { headers } = input;
-      const call = {
-        kind: "wire",
-        backend,
-        codec,
-        sight,
-        body: pieces,
-        tap: through.tap,
-        headers,
-        stages: [],
-      } as const;
-      return { ok: true, value: { ...call, ...common } };
-    }
-  }
+/** The client's own bytes with the dialect's edits; undefined when edits cannot say it. */
+function passedOn(
+  { input, planned, body, rename, common }: Task,
+  { backend, codec, sight }: { readonly backend: WireBackend; readonly codec: Codec; readonly sight: Sight },
+): PreparedCall | undefined {
+  const through = codec.egress.passThrough(viewOf(body.rope, body.object), dialectFor(backend, planned));
+  if (through === undefined) return undefined;
+  const pieces = splicePieces(body.rope, body.object, [...rename, ...through.edits]);
+  const { headers } = input;
+  return { kind: "wire", sight, backend, codec, body: pieces, tap: through.tap, headers, stages: [], ...common };
+}
 
+/** The client's request as it is meant, with what could not be read of it among the losses. */
+function readRequest({ input, planned, body, rename, common }: Task): Result<CanonicalRequest> {
   const parsed = parseObject(Buffer.concat(splicePieces(body.rope, body.object, rename)));
   if (parsed === undefined) return refuse("bad-request", "The request body is not valid JSON.");
   const read = input.codec.ingress.readRequest(parsed, { model: planned.model, stream: input.body.stream });
   if (!read.ok) return read;
-  losses.push(...read.value.losses);
-  if (backend.kind === "events") {
-    const { request } = read.value;
-    return { ok: true, value: { kind: "events", sight: "translate", backend, request, ...common } };
-  }
-  const codec = choice.codec ?? input.codec;
+  common.losses.push(...read.value.losses);
+  return { ok: true, value: read.value.request };
+}
+
+function yielded(task: Task, backend: EventBackend): Result<PreparedCall> {
+  const request = readRequest(task);
+  if (!request.ok) return request;
+  const call = { kind: "events", sight: "translate", backend, request: request.value, ...task.common } as const;
+  return refusedLosses(task) ?? { ok: true, value: call };
+}
+
+/** The request written anew in the words of the backend's protocol: one call, or as many as answers are wanted. */
+function translated(
+  task: Task,
+  { backend, codec }: { readonly backend: WireBackend; readonly codec: Codec },
+): Result<PreparedCall | MissingMedia> {
+  const { input, planned, endpoint, context, learned, common } = task;
+  const read = readRequest(task);
+  if (!read.ok) return read;
   const dialect = dialectFor(backend, planned);
-  if (!(dialect.accepts?.imageUrls ?? codec.egress.accepts.imageUrls)) {
-    const urls = imageUrls(read.value.request, learned.fetched);
-    if (urls.length > 0) return { ok: true, value: { kind: "media", urls } };
+  const accepts = { ...codec.egress.accepts, ...dialect.accepts };
+  const urls = accepts.imageUrls ? [] : imageUrls(read.value, learned.fetched);
+  if (urls.length > 0) return { ok: true, value: { kind: "media", urls } };
+  const filled = accepts.imageUrls ? read.value : withImages(read.value, learned.fetched);
+  const { request, losses } = learned.stateless ? withoutState(filled) : { request: filled, losses: [] };
+  const several = accepts.candidates ? 1 : answersOf(request);
+  if (several > mostCalls) {
+    return refuse("bad-request", `${endpoint.name} gives at most ${mostCalls} answers at a time.`);
   }
-  const filled = withImages(read.value.request, learned.fetched);
-  const stripped = learned.stateless ? withoutState(filled) : { request: filled, losses: [] };
   const way: TranslationWay = {
     codec,
     dialect,
@@ -143,46 +176,52 @@ export function prepare(
       endpoint: endpoint.name,
       model: planned.model,
       client: input.codec.protocol,
+      stateless: learned.stateless,
       ...(input.caller.keyId === undefined ? {} : { caller: input.caller.keyId }),
     },
   };
-  const several = answersBeyond(stripped.request, dialect.accepts?.candidates ?? codec.egress.accepts.candidates);
-  if (several > mostCalls)
-    return refuse("bad-request", `${endpoint.name} gives at most ${mostCalls} answers at a time.`);
-  const translated = translate(several === 1 ? stripped.request : one(stripped.request), way);
-  losses.push(...stripped.losses, ...translated.losses);
-  if (losses.length > 0 && (model.strict || input.strict)) return refuseLosses(endpoint.name, losses);
-  const call = { kind: "wire", sight: "translate", backend, codec, body: [translated.body], tap: noTap } as const;
-  const headers = { ...commonHeaders(input), ...translated.headers };
-  if (several > 1) {
-    const others = Array.from({ length: several - 1 }, () => translate(one(stripped.request), way));
-    const fanOut = new FanOut({
-      endpoint: endpoint.name,
-      backend,
-      codec,
-      calls: [translated, ...others],
-      model: planned.model,
-      stream: input.body.stream,
-      requestId: input.id,
-      headers,
-      limit: input.settings.answer,
-      now: () => context.clock.now(),
-    });
-    const { request } = stripped;
-    return { ok: true, value: { kind: "events", sight: "translate", backend: fanOut, request, ...common } };
+  const single = several === 1 ? request : oneAnswer(request);
+  const first = translate(single, way);
+  common.losses.push(...losses, ...first.losses);
+  const refused = refusedLosses(task);
+  if (refused !== undefined) return refused;
+  const headers = { ...headersFor(input, codec), ...first.headers };
+  const call = { sight: "translate", ...common } as const;
+  if (several === 1) {
+    const { body, stages } = first;
+    return { ok: true, value: { kind: "wire", backend, codec, body: [body], tap: noTap, headers, stages, ...call } };
   }
-  return { ok: true, value: { ...call, headers, stages: translated.stages, ...common } };
+  const calls = [first, ...Array.from({ length: several - 1 }, () => translate(single, way))];
+  const { id: requestId, settings } = input;
+  const { model } = planned;
+  const { stream } = input.body;
+  const now = () => context.clock.now();
+  const parts = { backend, codec, calls, model, stream, requestId, headers, limit: settings.answer, now };
+  return { ok: true, value: { kind: "events", backend: new FanOut(parts), request, ...call } };
 }
 
-/** How many answers must be asked for one by one; 1 where the backend gives all that are wanted itself. */
-function answersBeyond(request: CanonicalRequest, givesSeveral: boolean): number {
-  return request.operation === "generate" && !givesSeveral ? (request.candidates ?? 1) : 1;
+/** How many answers are wanted. */
+function answersOf(request: CanonicalRequest): number {
+  return request.operation === "generate" ? (request.candidates ?? 1) : 1;
 }
 
-function one(request: CanonicalRequest): CanonicalRequest {
+function oneAnswer(request: CanonicalRequest): CanonicalRequest {
   if (request.operation !== "generate") return request;
   const { candidates: _candidates, ...rest } = request;
   return rest;
+}
+
+/** What this endpoint has turned out not to serve, or would not read to the end. */
+function avoided(
+  { body }: ExchangeInput,
+  { planned, endpoint }: { readonly planned: PlannedAttempt; readonly endpoint: RelayEndpoint },
+  { unserved }: RelayContext,
+): ReadonlySet<Protocol> {
+  const known = unserved.of(endpoint.name);
+  const { backend } = endpoint;
+  const narrow = backend.kind === "wire" ? backend.dialect.narrow : undefined;
+  if (narrow === undefined || planned.contextWindow === undefined || body.rope.length <= narrow.bytes) return known;
+  return new Set([...known, ...narrow.protocols]);
 }
 
 /** A name that stands deep in the events is changed only by writing them anew. */
@@ -194,36 +233,22 @@ function dialectFor(backend: WireBackend, { contextWindow }: PlannedAttempt): Di
   return contextWindow === undefined ? backend.dialect : { ...backend.dialect, contextWindow };
 }
 
-function refuseLosses(endpoint: string, losses: readonly Loss[]): Result<never> {
-  const fields = losses.map(({ field }) => field).join(", ");
-  return refuse("lossy", `${endpoint} would not be told of: ${fields}. Strict translation was asked for.`);
+/** Strict translation was asked for, and something would be lost. */
+function refusedLosses({ input, endpoint, common }: Task): Result<never> | undefined {
+  if (common.losses.length === 0 || !(input.plan.model.strict || input.strict)) return undefined;
+  const fields = [...new Set(common.losses.map(({ field }) => field))].join(", ");
+  return refuse("lossy", `${endpoint.name} would not be told of: ${fields}. Strict translation was asked for.`);
 }
 
-/** Client headers that mean the same to everybody. */
-function commonHeaders(input: ExchangeInput): { readonly [name: string]: string } {
-  const own = new Set(input.codec.ingress.headers);
-  return Object.fromEntries(Object.entries(input.headers).filter(([name]) => !own.has(name)));
+/** The client's headers that mean something to the backend: those of its own protocol only to the same protocol. */
+function headersFor({ codec, headers }: ExchangeInput, backend: Codec): { readonly [name: string]: string } {
+  if (codec.protocol === backend.protocol) return headers;
+  const own = new Set(codec.ingress.headers);
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name)));
 }
 
 function refuse(kind: "unsupported" | "bad-request" | "lossy", message: string): Result<never> {
   return { ok: false, failure: failure(kind, message) };
-}
-
-/** The body with the virtual model's defaults where the client said nothing. */
-function withDefaults(
-  body: RequestBody,
-  defaults: JsonObject,
-  synonyms: readonly (readonly string[])[],
-): Pick<RequestBody, "rope" | "object"> {
-  const edits: Edit[] = [];
-  for (const [field, value] of Object.entries(defaults)) {
-    const names = synonyms.find((group) => group.includes(field)) ?? [field];
-    if (!body.object.fields.some(({ name }) => names.includes(name))) edits.push({ kind: "set", field, value });
-  }
-  if (edits.length === 0) return body;
-  const rope = new Rope(splicePieces(body.rope, body.object, edits));
-  const scan = rope.withBytes((bytes) => scanObject(bytes, Infinity));
-  return scan.ok ? { rope, object: scan.object } : body;
 }
 
 function answerContext(

@@ -26,14 +26,14 @@ export function chooseSight(
   choice: {
     readonly relay: VirtualModel["relay"];
     readonly codecs: ReadonlyMap<Protocol, Codec>;
-    /** What this backend turned out not to serve. */
-    readonly unserved?: ReadonlySet<Protocol> | undefined;
+    /** What this backend is not to be asked in. */
+    readonly avoided?: ReadonlySet<Protocol>;
   },
 ): SightChoice | undefined {
   if (backend.kind === "events") return { sight: "translate" };
   const all = backend.serves ?? [];
-  const { unserved } = choice;
-  const serves = unserved === undefined ? all : all.filter((protocol) => !unserved.has(protocol));
+  const { avoided } = choice;
+  const serves = avoided === undefined || avoided.size === 0 ? all : all.filter((protocol) => !avoided.has(protocol));
   if (serves.includes(client.protocol)) {
     const sight = choice.relay === "never" ? "translate" : choice.relay === "always" ? "relay" : "tap";
     return { sight, codec: client };

@@ -1,7 +1,7 @@
 import type { Loss } from "../kernel/loss.ts";
 import type { CanonicalRequest, Message, Part } from "../kernel/request.ts";
 
-/** The request without what only the account that made it can read: reasoning, and marks on calls. */
+/** The request without what only the account that made it can read: reasoning, and marks on texts and calls. */
 export function withoutState(request: CanonicalRequest): {
   readonly request: CanonicalRequest;
   readonly losses: readonly Loss[];
@@ -19,7 +19,7 @@ export function withoutState(request: CanonicalRequest): {
 }
 
 function bare(part: Part): Part {
-  if (part.type !== "tool-call" || part.keep === undefined) return part;
+  if (part.type === "opaque" || part.keep === undefined) return part;
   const { keep: _keep, origin: _origin, ...rest } = part;
   return rest;
 }

@@ -1,4 +1,5 @@
 /** Fakes for the relay's tests: a clock, a client and a backend that do only what they are told. */
+import { Unserved } from "./unserved.ts";
 import type { Flow, WireBackend, WireCall, WireReceiver } from "../backends/types.ts";
 import { openaiChat } from "../codecs/openai-chat/index.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -137,6 +138,14 @@ export class FakeBackend implements WireBackend {
     return fake;
   }
 
+  forward(): Flow {
+    throw new Error("The relay forwards nothing.");
+  }
+
+  countPath(): undefined {
+    return undefined;
+  }
+
   async models(): Promise<readonly []> {
     return [];
   }
@@ -196,7 +205,8 @@ export function scene(options: SceneOptions = {}): Scene {
     clock,
     ticker,
     features: [],
-    media: { fetch: async () => ({ ok: false, failure: failure("bad-request", "no media here") }) },
+    unserved: new Unserved(clock),
+    media: { get: async () => ({ ok: false, failure: failure("bad-request", "no media here") }) },
     cooldowns: new Cooldowns(clock),
     codecs: new Map([[openaiChat.protocol, openaiChat]]),
     observer,

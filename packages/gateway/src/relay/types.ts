@@ -13,6 +13,7 @@ import type { Plan } from "../routing/types.ts";
 import type { ScannedObject } from "../wire/json-scan.ts";
 import type { Rope } from "../wire/rope.ts";
 import type { Sight } from "./sight.ts";
+import type { Unserved } from "./unserved.ts";
 import type { Ticker } from "./ticker.ts";
 
 /** The client's side of an exchange, as the listener offers it. No method throws. */
@@ -75,6 +76,7 @@ export interface RelayContext {
   readonly codecs: ReadonlyMap<Protocol, Codec>;
   readonly features: readonly Feature[];
   readonly media: MediaFetcher;
+  readonly unserved: Unserved;
   readonly observer: RelayObserver;
 }
 

@@ -19,6 +19,8 @@ import {
 import type { Interpreter, TranslationOptions } from "./interpreter.ts";
 import { newObservation } from "./observer.ts";
 import { redactFailure } from "./redact.ts";
+import { claimedShape, isLines, shapeOf } from "./shape.ts";
+import type { Shape } from "./shape.ts";
 import type { PreparedCall } from "./prepare.ts";
 
 /** Most bytes of an upstream's error body that are read. */
@@ -30,9 +32,9 @@ export class WireAttempt extends Attempt implements WireReceiver {
   readonly #backend: Extract<Backend, { kind: "wire" }>;
   readonly #fresh: boolean;
   /** How the answer comes; unknown until its head and its first bytes tell. */
-  #shape: "error" | "stream" | "whole" | undefined;
+  #shape: "error" | Shape | undefined;
   /** What the content type says of it. */
-  #claimed: "stream" | "whole" | undefined;
+  #claimed: Shape | undefined;
   #status = 0;
   #retryAfter: number | undefined;
   #interpreter: Interpreter | undefined;
@@ -76,9 +78,7 @@ export class WireAttempt extends Attempt implements WireReceiver {
     if (this.over) return;
     this.#status = status;
     if (status >= 200 && status < 300) {
-      const type = header("content-type")?.toLowerCase() ?? "";
-      if (type.startsWith("text/event-stream") || type.startsWith("application/x-ndjson")) this.#claimed = "stream";
-      else if (/^application\/(?:[a-z.+-]+\+)?json/.test(type)) this.#claimed = "whole";
+      this.#claimed = claimedShape(header("content-type"));
       return;
     }
     if (status >= 400) {
@@ -107,7 +107,8 @@ export class WireAttempt extends Attempt implements WireReceiver {
   }
 
   #read(chunk: Buffer): void {
-    this.#shape ??= this.#sniff(chunk) ?? this.#claimed;
+    const wanted = this.input.body.stream ? "stream" : "whole";
+    this.#shape ??= shapeOf(chunk, { codec: this.#call.codec, wanted, claimed: this.#claimed });
     if (this.#shape === undefined) {
       return this.giveUp(failure("bad-response", `${this.endpoint.name} answered neither JSON nor an event stream.`));
     }
@@ -156,7 +157,7 @@ export class WireAttempt extends Attempt implements WireReceiver {
   #answerWhole(body: Buffer): void {
     const { codec: client } = this.input;
     const { codec, sight, tap, answer, echoModel } = this.#call;
-    const streamed = this.#shape === "stream";
+    const streamed = this.#shape === "stream" || isLines(codec, body);
     if (sight !== "translate" && !streamed && !this.input.body.stream) {
       if (sight === "relay")
         return this.passWhole({ bytes: body, seen: { ...newObservation(), started: true, finished: true } });
@@ -190,12 +191,6 @@ export class WireAttempt extends Attempt implements WireReceiver {
     return interpreter;
   }
 
-  #sniff(chunk: Buffer): "stream" | "whole" | undefined {
-    const shape = sniff(chunk);
-    // Lines of JSON begin like a whole answer; what the client asked for tells, since a single line is both.
-    return shape === "whole" && this.#call.codec.framing === "ndjson" && this.input.body.stream ? "stream" : shape;
-  }
-
   #readError(): Failure {
     // Before it is read: a message that is cut to size could end in the middle of a secret.
     const text = this.#backend.redact(Buffer.concat(this.#body).toString("utf8"));
@@ -214,15 +209,4 @@ export class WireAttempt extends Attempt implements WireReceiver {
 /** Whether an error answer says that there is no such route, rather than no such model. */
 function isRouteMissing(status: number, text: string): boolean {
   return status === 405 || (status === 404 && !/model/i.test(text));
-}
-
-/** What an answer is by its first bytes, which tell more than its content type; undefined if they tell nothing. */
-function sniff(chunk: Buffer): "stream" | "whole" | undefined {
-  const text = chunk
-    .toString("latin1", 0, 64)
-    .replace(/^\xef\xbb\xbf/, "")
-    .trimStart();
-  if (text.startsWith("{") || text.startsWith("[")) return "whole";
-  if (/^(?:data|event|id|retry)?:/.test(text)) return "stream";
-  return undefined;
 }

@@ -2,7 +2,7 @@ import type { Incoming } from "./router.ts";
 
 /** The headers that a page may read. */
 const exposed =
-  "x-request-id, retry-after, x-patchbay-endpoint, x-patchbay-model, x-patchbay-attempts, x-patchbay-loss";
+  "x-request-id, retry-after, x-patchbay-endpoint, x-patchbay-model, x-patchbay-attempts, x-patchbay-loss, x-patchbay-estimate";
 
 /** Nothing unless the origin is configured: without it a browser keeps our answers from the page. */
 export function corsHeaders(origin: string, allowed: readonly string[]): string[] {
@@ -17,7 +17,7 @@ export function answerPreflight({ request, response }: Incoming, allowed: readon
   const headers = corsHeaders(origin, allowed);
   if (headers.length === 0) return false;
   const wanted = request.headers["access-control-request-headers"] ?? "authorization, content-type";
-  headers.push("access-control-allow-methods", "GET, POST, OPTIONS", "access-control-allow-headers", wanted);
+  headers.push("access-control-allow-methods", "GET, POST, DELETE, OPTIONS", "access-control-allow-headers", wanted);
   response.writeHead(204, [...headers, "access-control-max-age", "600"]);
   response.end();
   return true;

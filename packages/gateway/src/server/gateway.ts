@@ -1,29 +1,28 @@
-import { randomUUID } from "node:crypto";
 import { createServer, STATUS_CODES } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Codec, Ingress } from "../kernel/codec.ts";
+import type { Ingress } from "../kernel/codec.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
 import type { Identity } from "../auth/identity.ts";
 import type { JsonObject } from "../kernel/json.ts";
 import type { Result } from "../kernel/result.ts";
-import type { Plan } from "../routing/types.ts";
 import { errorAnswer } from "../relay/error-answer.ts";
 import { Exchange } from "../relay/exchange.ts";
-import type { Caller, RequestBody } from "../relay/types.ts";
+import type { ClientSink } from "../relay/types.ts";
 import { isPlainId } from "../wire/headers.ts";
 import { BodyBudget } from "./body.ts";
 import { answerPreflight, corsHeaders } from "./cors.ts";
 import { guard, isAllowedHost, isAllowedOrigin, isLoopback } from "./guard.ts";
+import { askerOf, callerOf, credentialsOf, newId, trustsPeer } from "./caller.ts";
 import { addOperationRoutes } from "./operation.ts";
+import type { Asker, Drainable, RelayOrder, Upgrade } from "./order.ts";
 import { Router } from "./router.ts";
 import type { Incoming, Route } from "./router.ts";
 import type { RefusedRequest, Runtime, Service } from "./runtime.ts";
 import { ResponseSink } from "./sink.ts";
-import { generateRoute } from "./surfaces/generate.ts";
-import { modelListRoute, modelRoute } from "./surfaces/models.ts";
-import { modelListPaths, modelPrefixes, openaiPaths } from "./surfaces/openai-paths.ts";
+import { ErrorShapes } from "./shapes.ts";
+import { addSurfaces } from "./surfaces/index.ts";
 
 /** How long a refused upload is read on and thrown away, so that its sender reads our answer; milliseconds. */
 const lingerTime = 1000;
@@ -43,14 +42,7 @@ const sweepInterval = 50;
 /** Largest request head, in bytes. */
 const headLimit = 32_768;
 
-export interface RelayOrder {
-  readonly codec: Codec;
-  readonly runtime: Runtime;
-  readonly requestedModel: string;
-  readonly body: RequestBody;
-  readonly plan: Plan;
-  readonly headers: { readonly [name: string]: string };
-}
+export type { Asker, Drainable, RelayOrder, Upgrade } from "./order.ts";
 
 /** The listener: one port, one route table, and what is common to all routes. */
 export class Gateway {
@@ -58,9 +50,14 @@ export class Gateway {
   readonly router = new Router();
   /** What the bodies of all requests may hold together. */
   readonly bodies: BodyBudget;
+  /** How errors look to whom. */
+  readonly shapes: ErrorShapes;
   readonly #errors: Pick<Ingress, "writeError">;
   readonly #server: Server;
-  readonly #active = new Map<Exchange, ServerResponse>();
+  /** With the response that each answers; none for one that answers something else than a request. */
+  readonly #active = new Map<Exchange, ServerResponse | undefined>();
+  readonly #upgrades = new Map<string, (upgrade: Upgrade) => void>();
+  readonly #drainables: Drainable[] = [];
   readonly #waits = new Set<{ readonly left: Set<Exchange>; readonly resolve: () => void }>();
   #draining = false;
   #loopback = true;
@@ -68,13 +65,9 @@ export class Gateway {
   constructor(service: Service, errors: Pick<Ingress, "writeError">) {
     this.service = service;
     this.#errors = errors;
+    this.shapes = new ErrorShapes(service.codecs, errors);
     addOperationRoutes(this.router, errors, this);
-    for (const { protocol, paths } of openaiPaths) {
-      const codec = service.codecs.get(protocol);
-      if (codec !== undefined) this.router.add("POST", paths, generateRoute(codec, this));
-    }
-    this.router.add("GET", modelListPaths, modelListRoute(errors, this));
-    this.router.addPrefix("GET", modelPrefixes, modelRoute(errors, this));
+    addSurfaces(this);
     const { limits, timeouts } = service.current().config.server;
     this.bodies = new BodyBudget(limits.body * largeBodies);
     this.#server = createServer(
@@ -96,12 +89,24 @@ export class Gateway {
     // Headers beyond a count would be left out unseen, a second Host among them; their bytes are limited anyway.
     this.#server.maxHeadersCount = 0;
     this.#server.on("clientError", (error, socket) => this.#clientError(error, socket));
-    this.#server.on("upgrade", (_request, socket) => {
+    this.#server.on("upgrade", (request, socket, head) => {
       // Node has taken its own listener off: without one a reset would end the process.
       socket.on("error", ignore);
-      this.#answerRaw(socket, failure("upgrade-required", "WebSocket is not served here; use HTTP."));
+      const why = this.#upgrade(request, socket, head);
+      if (why === undefined) return;
+      this.#answerRaw(socket, why);
       socket.resume();
     });
+  }
+
+  /** Serves requests for a WebSocket at these paths. */
+  upgrade(paths: readonly string[], handler: (upgrade: Upgrade) => void): void {
+    for (const path of paths) this.#upgrades.set(path, handler);
+  }
+
+  /** Ends something with the listener. */
+  drains(drainable: Drainable): void {
+    this.#drainables.push(drainable);
   }
 
   /** Exchanges under way. */
@@ -136,7 +141,9 @@ export class Gateway {
   async drain(grace: number): Promise<void> {
     this.#draining = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const drainable of this.#drainables) drainable.drain();
     const patience = setTimeout(() => {
+      for (const drainable of this.#drainables) drainable.stop();
       for (const exchange of this.#active.keys())
         exchange.abandon(failure("draining", "The gateway is shutting down."));
       this.#server.closeAllConnections();
@@ -154,46 +161,62 @@ export class Gateway {
 
   /** Starts an exchange for a request that has been read, checked and planned. */
   relay(incoming: Incoming, order: RelayOrder): void {
-    const { runtime, codec } = order;
-    const { server } = runtime.config;
-    if (this.#active.size >= server.limits.concurrent) {
-      const why = failure(
-        "overwhelmed",
-        `${server.limits.concurrent} requests are under way (server.limits.concurrent).`,
-      );
-      return this.refuse(incoming, codec.ingress, why, {
-        protocol: codec.protocol,
-        model: order.requestedModel,
-        stream: order.body.stream,
-        bytesIn: order.body.rope.length,
-      });
+    const { codec } = order;
+    const begun = this.begin(order, askerOf(incoming), (closed) => {
+      const sink = new ResponseSink(incoming.response, this.commonHeaders(incoming), closed);
+      return { client: order.wrap?.(sink) ?? sink, response: incoming.response };
+    });
+    if (begun.ok) return;
+    this.refuse(incoming, codec.ingress, begun.failure, {
+      protocol: codec.protocol,
+      model: order.requestedModel,
+      stream: order.body.stream,
+      bytesIn: order.body.rope.length,
+    });
+  }
+
+  /**
+   * Starts an exchange that answers wherever `connect` says. It counts as under way until `closed` was called.
+   */
+  begin(
+    order: RelayOrder,
+    asker: Asker,
+    connect: (closed: () => void) => { readonly client: ClientSink; readonly response?: ServerResponse },
+  ): Result<Exchange> {
+    const { runtime } = order;
+    const { concurrent } = runtime.config.server.limits;
+    if (this.#active.size >= concurrent) {
+      const why = failure("overwhelmed", `${concurrent} requests are under way (server.limits.concurrent).`);
+      return { ok: false, failure: why };
     }
-    const sink = new ResponseSink(incoming.response, this.#commonHeaders(incoming), () => this.#close(exchange));
+    const { client, response } = connect(() => this.#close(exchange));
     const exchange = new Exchange(
       {
-        id: incoming.id,
-        codec,
+        id: asker.id,
+        codec: order.codec,
         requestedModel: order.requestedModel,
         body: order.body,
         plan: order.plan,
         endpoints: runtime.endpoints,
         settings: runtime.settings,
-        client: sink,
+        client,
         headers: order.headers,
-        startedAt: incoming.startedAt,
-        caller: callerOf(incoming),
+        startedAt: asker.startedAt,
+        caller: asker.caller,
+        strict: asker.strict,
       },
       this.service.relay,
     );
-    this.#active.set(exchange, incoming.response);
+    this.#active.set(exchange, response);
     exchange.start();
+    return { ok: true, value: exchange };
   }
 
   /** Answers with a failure in the caller's protocol. @param about What is known of a request to a surface. */
   refuse(incoming: Incoming, errors: Pick<Ingress, "writeError">, why: Failure, about?: RefusedRequest): void {
     const { request, response } = incoming;
     const answer = errorAnswer(errors, why);
-    const headers = [...this.#commonHeaders(incoming), ...answer.headers];
+    const headers = [...this.commonHeaders(incoming), ...answer.headers];
     this.service.refused({
       id: incoming.id,
       failure: why,
@@ -235,9 +258,19 @@ export class Gateway {
   }
 
   text(incoming: Incoming, status: number, text: string, type = "text/plain; charset=utf-8"): void {
-    const bytes = Buffer.from(text);
-    const headers = ["content-type", type, "content-length", String(bytes.length), "cache-control", "no-store"];
-    incoming.response.writeHead(status, [...this.#commonHeaders(incoming), ...headers]).end(bytes);
+    this.send(incoming, { status, headers: ["content-type", type], body: text });
+  }
+
+  /** A whole answer. @param answer Its headers are names and values in turn. */
+  send(incoming: Incoming, answer: { status: number; headers: readonly string[]; body: string | Buffer }): void {
+    const bytes = Buffer.from(answer.body);
+    const headers = ["content-length", String(bytes.length), "cache-control", "no-store", ...answer.headers];
+    this.open(incoming, answer.status, headers).end(bytes);
+  }
+
+  /** Sends the head of an answer, with the headers that every answer bears. */
+  open(incoming: Incoming, status: number, headers: readonly string[]): ServerResponse {
+    return incoming.response.writeHead(status, [...this.commonHeaders(incoming), ...headers]);
   }
 
   /** A caller with a key, or on this machine. */
@@ -281,7 +314,7 @@ export class Gateway {
     // A web page can point a name of its own at 127.0.0.1, but cannot make the browser say `localhost`.
     if (this.#loopback && !isAllowedHost(request.headers.host, runtime.config.server.hosts)) {
       const why = failure("misdirected", "This Host name is not served here; add it to server.hosts if it is yours.");
-      return this.refuse(incoming, this.#errors, why);
+      return this.refuse(incoming, this.shapes.for(incoming), why);
     }
     if (request.method === "OPTIONS" && answerPreflight(incoming, runtime.config.server.cors.origins)) return;
     const match = this.router.match(request.method ?? "", incoming.path);
@@ -289,39 +322,70 @@ export class Gateway {
       const why = failure("not-found", `There is nothing at ${request.method ?? ""} ${incoming.path.slice(0, 200)}.`, {
         upstreamCode: "unknown_url",
       });
-      return this.refuse(incoming, this.#errors, why);
+      return this.refuse(incoming, this.shapes.for(incoming), why);
     }
     if ("allowed" in match) {
       incoming.response.setHeader("allow", match.allowed.join(", "));
       const why = failure("method-not-allowed", `${incoming.path} takes ${match.allowed.join(" or ")}.`);
-      return this.refuse(incoming, this.#errors, why);
+      return this.refuse(incoming, this.shapes.for(incoming), why);
     }
+    incoming.route = match.route;
+    if (match.name !== undefined) incoming.name = match.name;
     this.#enter(incoming, match.route, runtime);
   }
 
   #enter(incoming: Incoming, route: Route, runtime: Runtime): void {
     if (route.access === "public") return route.handle(incoming);
-    if (this.#draining)
-      return this.refuse(incoming, route.errors, failure("draining", "The gateway is shutting down."));
+    const errors = route.errorsFor?.(incoming) ?? route.errors;
+    if (this.#draining) return this.refuse(incoming, errors, failure("draining", "The gateway is shutting down."));
     const { headers, socket } = incoming.request;
     const peer = { loopback: isLoopback(socket.remoteAddress) };
     const trusted = route.access === "operator" && trustsPeer(runtime, peer);
-    const who = trusted ? openCaller : runtime.authenticator.authenticate(credentialsOf(incoming.request), peer);
-    if (!who.ok) return this.refuse(incoming, route.errors, who.failure);
+    const credentials = credentialsOf(incoming.request, route.queryKey === true ? incoming.query : "");
+    const who = trusted ? openCaller : runtime.authenticator.authenticate(credentials, peer);
+    if (!who.ok) return this.refuse(incoming, errors, who.failure);
     // Without a key anyone on this machine may call, but not a page of some other site in a browser on it.
     if (
       who.value.kind === "open" &&
       !isAllowedOrigin(headers.origin, headers.host, runtime.config.server.cors.origins)
     ) {
       const why = failure("forbidden", "Pages of this origin need a key, or to be listed in server.cors.origins.");
-      return this.refuse(incoming, route.errors, why);
+      return this.refuse(incoming, errors, why);
     }
     incoming.identity = who.value;
     route.handle(incoming);
   }
 
-  #commonHeaders({ id, request }: Incoming): string[] {
+  /** Hands a connection over, or says why not. */
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Failure | undefined {
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    const handler = request.method === "GET" ? this.#upgrades.get(path) : undefined;
+    if (handler === undefined) return failure("upgrade-required", "WebSocket is not served here; use HTTP.");
+    const bad = guard({ url: request.url ?? "", rawHeaders: request.rawHeaders });
+    if (bad !== undefined) return bad;
+    const runtime = this.service.current();
+    const { hosts, cors } = runtime.config.server;
+    const { headers } = request;
+    if (this.#loopback && !isAllowedHost(headers.host, hosts)) {
+      return failure("misdirected", "This Host name is not served here; add it to server.hosts if it is yours.");
+    }
+    if (this.#draining) return failure("draining", "The gateway is shutting down.");
+    const peer = { loopback: isLoopback(request.socket.remoteAddress) };
+    const who = runtime.authenticator.authenticate(credentialsOf(request), peer);
+    if (!who.ok) return who.failure;
+    // What CORS keeps from another site's page over HTTP, nothing would keep from it here.
+    if (!isAllowedOrigin(headers.origin, headers.host, cors.origins)) {
+      return failure("forbidden", "Pages of this origin must be listed in server.cors.origins.");
+    }
+    const refuse = (why: Failure) => this.#answerRaw(socket, why);
+    handler({ request, socket, head, id: newId(), identity: who.value, refuse });
+    return undefined;
+  }
+
+  commonHeaders({ id, request, route }: Incoming): string[] {
     const headers = ["x-request-id", id];
+    // Anthropic's SDKs know it by this name only.
+    if (route?.about?.surface === "anthropic") headers.push("request-id", id);
     const { origin } = request.headers;
     if (origin !== undefined) headers.push(...corsHeaders(origin, this.service.current().config.server.cors.origins));
     return headers;
@@ -341,8 +405,8 @@ export class Gateway {
   /** Answers on a socket whose request never became one. */
   #answerRaw(socket: Duplex, why: Failure): void {
     // In the midst of an earlier request's answer these bytes would become part of it.
-    for (const { socket: taken, headersSent } of this.#active.values()) {
-      if (taken === socket && headersSent) return void socket.destroy();
+    for (const response of this.#active.values()) {
+      if (response?.socket === socket && response.headersSent) return void socket.destroy();
     }
     const { status, headers, body } = errorAnswer(this.#errors, why);
     const flat = ["x-request-id", newId(), ...headers, "connection", "close"];
@@ -353,32 +417,5 @@ export class Gateway {
 }
 
 const openCaller: Result<Identity> = { ok: true, value: { kind: "open" } };
-
-function callerOf({ request, identity }: Incoming): Caller {
-  const keyId = identity?.kind === "key" ? identity.id : identity?.kind === "fixed" ? identity.name : undefined;
-  return { agent: request.headers["user-agent"], keyId };
-}
-
-function credentialsOf({ headers }: IncomingMessage) {
-  return {
-    authorization: headers.authorization,
-    xApiKey: single(headers["x-api-key"]),
-    apiKey: single(headers["api-key"]),
-    xGoogApiKey: single(headers["x-goog-api-key"]),
-  };
-}
-
-function single(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
-}
-
-function newId(): string {
-  return `req_${randomUUID()}`;
-}
-
-/** Whether somebody on this machine is taken for the operator. Behind a proxy everybody seems to be on this machine. */
-function trustsPeer({ config }: Runtime, peer: { readonly loopback: boolean }): boolean {
-  return peer.loopback && config.access.open !== "never";
-}
 
 function ignore(): void {}

@@ -3,6 +3,7 @@ import type { Config } from "../config/types.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Codec } from "../kernel/codec.ts";
 import type { Failure } from "../kernel/failure.ts";
+import type { JsonObject } from "../kernel/json.ts";
 import type { Protocol } from "../kernel/protocol.ts";
 import type { Caller, RelayContext, RelayEndpoint, RelaySettings } from "../relay/types.ts";
 import type { Catalog } from "../routing/catalog.ts";
@@ -38,11 +39,25 @@ export interface Refusal {
   readonly about?: RefusedRequest;
 }
 
+/** Requests of Ollama's clients that want no answer, but a model in memory, or out of it. */
+export interface LoadHook {
+  isLoadRequest(body: JsonObject, protocol: "ollama" | "ollama-generate"): boolean;
+  /** @param about `created` is in seconds since 1970. */
+  loadAnswer(
+    body: JsonObject,
+    about: { readonly protocol: "ollama" | "ollama-generate"; readonly created: number; readonly model: string },
+  ): JsonObject;
+}
+
 /** What the listener serves from. */
 export interface Service {
   readonly clock: Clock;
   readonly relay: RelayContext;
   readonly codecs: ReadonlyMap<Protocol, Codec>;
+  /** Gemini's protocol for clients that ask for a stream as one JSON array. */
+  readonly geminiArray?: Codec;
+  /** What a request to load or unload a model is answered with where there is nothing to load. */
+  readonly loads?: LoadHook;
   readonly version: string;
   current(): Runtime;
   /** What is wrong with the service at the moment, in words. Requests are answered all the same. */

@@ -27,8 +27,6 @@ export interface Agent {
   readonly environment: (job: Job) => { readonly [name: string]: string };
   /** Files of its home directory, by path. */
   readonly files?: (job: Job) => { readonly [path: string]: string };
-  /** A command that is run first, such as a login with a dummy key. */
-  readonly before?: (job: Job) => readonly string[];
 }
 
 export interface Done {
@@ -66,12 +64,10 @@ export async function work(agent: Agent, job: Job): Promise<Done> {
     const { PATH = "" } = process.env;
     const env = { PATH, HOME: home, NO_COLOR: "1", CI: "1", ...agent.environment(job) };
     const program = join(programs, agent.program);
-    const first = agent.before?.(job);
-    const before = first === undefined ? undefined : await run(program, first, { cwd, env, patience });
     const done = await run(program, agent.args(job), { cwd, env, patience });
     const written = join(cwd, "hello.txt");
     const file = existsSync(written) ? readFileSync(written, "utf8") : undefined;
-    return { code: done.code, output: (before?.output ?? "") + done.output, file };
+    return { code: done.code, output: done.output, file };
   } finally {
     rmSync(home, { recursive: true, force: true });
   }

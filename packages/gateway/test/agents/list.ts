@@ -163,7 +163,20 @@ export const cline: Agent = {
   name: "Cline (Ollama)",
   package: "cline@3.0.65",
   program: ".bin/cline",
-  before: ({ model }) => ["auth", "-p", "ollama", "-k", key, "-m", model],
   args: ({ prompt, model }) => ["-P", "ollama", "-m", model, "--auto-approve", "true", "--json", prompt],
   environment: () => ({}),
+  files: ({ url, model }) => ({
+    ".cline/data/settings/providers.json": JSON.stringify({
+      version: 1,
+      lastUsedProvider: "ollama",
+      modes: {},
+      providers: {
+        ollama: {
+          settings: { provider: "ollama", apiKey: key, model, baseUrl: url },
+          updatedAt: "2026-01-01T00:00:00.000Z",
+          tokenSource: "manual",
+        },
+      },
+    }),
+  }),
 };

@@ -12,7 +12,7 @@ interface Provider {
   readonly limits: Client["limits"];
   open(place: Place): LanguageModel;
   /** What turns reasoning on. */
-  readonly options: { readonly [provider: string]: { readonly [name: string]: string | object } };
+  readonly options: { readonly [provider: string]: { readonly [name: string]: string | boolean | object } };
 }
 
 function toolsOf(wish: Wish, run: Run): ToolSet | undefined {
@@ -93,7 +93,7 @@ export const aiSdk: readonly Client[] = [
     name: "openai responses",
     limits: {},
     open: ({ url, model }) => createOpenAI({ baseURL: `${url}/v1`, apiKey: "dummy" }).responses(model),
-    options: { openai: { reasoningEffort: "low", reasoningSummary: "auto", forceReasoning: "true" } },
+    options: { openai: { reasoningEffort: "low", reasoningSummary: "auto", forceReasoning: true } },
   }),
   client({
     name: "anthropic",

@@ -124,7 +124,8 @@ const parallel = both("parallel tools", async (setting, stream) => {
     heard[0]?.calls.map(({ name }) => name),
     ["get_weather", "get_time", "get_weather"],
   );
-  assert.equal(new Set(heard[0].calls.map(({ id }) => id)).size, 3);
+  const ids = heard[0].calls.map(({ id }) => id).filter((id) => id !== "");
+  assert.equal(new Set(ids).size, ids.length);
   const results = seen[1]?.turns.flatMap((turn) => turn.results) ?? [];
   assert.equal(results.length, 3);
   assert.match(results[2]?.text ?? "", /Rome/);
@@ -159,7 +160,8 @@ const reasoning = both("reasoning", async (setting, stream) => {
   assert.equal(last.text, "Noon.");
   assert.equal(heard[0]?.reasoning, "The tool must be asked for it.");
   assert.equal(last.reasoning, "Now it is known.");
-  assert.equal(seen[0]?.reasoning, true, "reasoning was not asked for");
+  // Chat has no word for "as much as you like", which is what some clients ask for.
+  assert.notEqual(seen[0]?.reasoning, false, "reasoning was turned off");
   const back = seen[1]?.turns.filter((turn) => turn.state.length > 0 || turn.reasoning !== "") ?? [];
   assert.equal(back.length > 0, true, "the vendor did not get its reasoning back");
 });
@@ -175,7 +177,9 @@ const structured = both("JSON schema", async (setting, stream) => {
   const body = '{"answer":"forty-two","sure":true}';
   const { last, seen } = await ask(setting, { schema, stream }, { text: body, usage });
   assert.deepEqual(JSON.parse(last.text), { answer: "forty-two", sure: true });
-  assert.deepEqual(seen[0]?.output?.["required"], ["answer", "sure"]);
+  // Some clients offer a tool with the schema to models that they do not know.
+  const asked = seen[0]?.output ?? seen[0]?.tools[0]?.schema;
+  assert.deepEqual(asked?.["required"], ["answer", "sure"]);
 });
 
 const long = both("long text", async (setting, stream) => {
@@ -184,6 +188,8 @@ const long = both("long text", async (setting, stream) => {
   assert.equal(last.text, words);
   assert.equal(seen[0]?.turns[0]?.text, words);
 });
+
+let faults = 0;
 
 const errors: Cell[] = (
   [
@@ -200,9 +206,11 @@ const errors: Cell[] = (
     for (const stream of [false, true]) {
       setting.vendor.play({ status, kind });
       const wish = { prompt: "Say it.", stream };
+      // A target that asked for a pause is left alone for a while: each of these has one of its own.
+      const place = { ...setting.place, model: `${setting.vendor.kind}/faulty-${kind}-${++faults}` };
       // A wrong key of ours is not the client's fault, and a server's error is told as that of a bad gateway.
       const expected = kind === "auth" || kind === "server" ? 502 : status;
-      await assert.rejects(setting.client.converse(setting.place, wish, never), (error) => {
+      await assert.rejects(setting.client.converse(place, wish, never), (error) => {
         assert.equal(setting.client.statusOf(error), expected, String(error));
         return true;
       });

@@ -95,7 +95,9 @@ export const langchainOpenai = langchain("LangChain (OpenAI)", { reasoning: hidd
   });
 });
 
-export const langchainOllama = langchain("LangChain (Ollama)", {}, ({ url, model }, wish) => {
+const forgotten = "LangChain's Ollama class sends back neither reasoning nor the ids of calls.";
+
+export const langchainOllama = langchain("LangChain (Ollama)", { reasoning: forgotten, abort: "LangChain's Ollama class goes on reading when its signal says stop." }, ({ url, model }, wish) => {
   return new ChatOllama({
     model,
     baseUrl: url,

@@ -37,9 +37,9 @@ for (const client of clients) {
   describe(client.name, () => {
     for (const kind of kinds) {
       for (const cell of cells) {
-        const limit = client.limits[cell.name] ?? cell.limits?.[kind];
+        const limit = client.limits[cell.name.replace(", streamed", "")] ?? cell.limits?.[kind];
         test(
-          `${cell.name} over ${kind}`,
+          `${client.name}: ${cell.name} over ${kind}`,
           { ...(limit !== undefined && { skip: limit }), timeout: 20_000 },
           async () => {
             const vendor = vendors.get(kind);

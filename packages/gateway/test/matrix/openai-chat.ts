@@ -39,10 +39,15 @@ export const openaiChat: Client = {
       };
       const options = wish.signal === undefined ? {} : { signal: wish.signal };
       let pieces = 0;
+      let reasoning = "";
       let completion;
       if (wish.stream) {
         const runner = client.chat.completions.stream({ ...body, stream_options: { include_usage: true } }, options);
         runner.on("content", () => pieces++);
+        // The helper keeps only the last piece of a field that it does not know.
+        runner.on("chunk", (chunk) => {
+          reasoning += String(Reflect.get(chunk.choices[0]?.delta ?? {}, "reasoning_content") ?? "");
+        });
         completion = await runner.finalChatCompletion();
       } else completion = await client.chat.completions.create(body, options);
       const message = completion.choices[0]?.message;
@@ -54,7 +59,7 @@ export const openaiChat: Client = {
       );
       heard.push({
         text: message.content ?? "",
-        reasoning: String(Reflect.get(message, "reasoning_content") ?? ""),
+        reasoning: wish.stream ? reasoning : String(Reflect.get(message, "reasoning_content") ?? ""),
         calls,
         input: completion.usage?.prompt_tokens,
         output: completion.usage?.completion_tokens,

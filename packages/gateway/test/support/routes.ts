@@ -1,3 +1,4 @@
+import { Unserved } from "../../src/relay/unserved.ts";
 import { codecs } from "../../src/app/app.ts";
 import { assemble } from "../../src/app/assemble.ts";
 import { systemClock } from "../../src/app/system-clock.ts";
@@ -27,7 +28,8 @@ export function allRoutes(
         clock: systemClock,
         ticker: new Ticker(systemClock, 1000),
         features: [],
-    media: { fetch: async () => ({ ok: false, failure: failure("bad-request", "no media here") }) },
+    unserved: new Unserved(systemClock),
+    media: { get: async () => ({ ok: false, failure: failure("bad-request", "no media here") }) },
         cooldowns: new Cooldowns(systemClock),
         codecs,
         observer: { attempted: nothing, settled: nothing, threw: nothing },

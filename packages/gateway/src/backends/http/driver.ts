@@ -7,15 +7,19 @@ import type { Secret } from "../../kernel/secret.ts";
 import type { Vendor, VendorPath } from "../../kernel/vendor.ts";
 import type { CatalogModel } from "../../routing/types.ts";
 import { guardedConnector } from "../door.ts";
-import type { Flow, WireBackend, WireCall, WireReceiver } from "../types.ts";
+import type { Flow, ForwardCall, WireBackend, WireCall, WireReceiver } from "../types.ts";
 import { HttpCall } from "./call.ts";
-import { readModelList } from "./model-list.ts";
+import { readModelDetails, readModelList } from "./model-list.ts";
 
 /** Largest model list that is read, in bytes. */
 const modelListLimit = 8_388_608;
 
 /** How long a model list may take, in milliseconds. */
 const modelListTime = 10_000;
+
+/** Most models whose details are asked for, and how many at a time. */
+const mostDetails = 100;
+const detailsAtOnce = 4;
 
 /** Pieces smaller than this, in bytes, are put together with what follows: a write costs more than the copy. */
 const smallestWrite = 16_384;
@@ -91,12 +95,69 @@ export class HttpBackend implements WireBackend {
     return httpCall;
   }
 
+  forward(call: ForwardCall, receiver: WireReceiver): Flow {
+    const httpCall = new HttpCall(this.#endpoint.name, receiver);
+    const fixed = this.#headers[call.credential];
+    if (fixed === undefined) {
+      receiver.fail(failure("internal", `${this.#endpoint.name} has no such credential.`));
+      return httpCall;
+    }
+    const headers = [...unlessNamed(fixed, call.headers), "x-request-id", call.requestId];
+    for (const name of Object.keys(call.headers)) headers.push(name, call.headers[name] ?? "");
+    const length = Buffer.isBuffer(call.body) ? call.body.length : call.bodyLength;
+    if (length !== undefined) headers.push("content-length", String(length));
+    const { method, body = null } = call;
+    this.#pool.dispatch({ path: this.#path + call.path, method, headers, body }, httpCall);
+    return httpCall;
+  }
+
+  countPath(protocol: Protocol, model: string): string | undefined {
+    const template = this.#endpoint.vendor.countPaths?.[protocol];
+    return template === undefined ? undefined : fillModel(template, model);
+  }
+
   async models(): Promise<readonly CatalogModel[]> {
+    const signal = AbortSignal.timeout(modelListTime);
+    const { modelsPath, modelPath } = this.#endpoint.vendor;
+    const models = readModelList(await this.#json({ method: "GET", path: modelsPath, signal }));
+    if (modelPath === undefined) return models;
+    return this.#detailed(models, modelPath, signal);
+  }
+
+  /** The same models with what each tells of itself; as listed where it tells nothing in time. */
+  async #detailed(
+    models: readonly CatalogModel[],
+    path: string,
+    signal: AbortSignal,
+  ): Promise<readonly CatalogModel[]> {
+    const detailed = [...models];
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      for (let index = next++; index < Math.min(models.length, mostDetails); index = next++) {
+        const model = models[index];
+        if (model === undefined) return;
+        const body = JSON.stringify({ model: model.id });
+        const told = await this.#json({ method: "POST", path, body, signal }).catch(() => undefined);
+        detailed[index] = { id: model.id, facts: { ...model.facts, ...readModelDetails(told) } };
+      }
+    };
+    await Promise.all(Array.from({ length: detailsAtOnce }, lane));
+    return detailed;
+  }
+
+  /** A small JSON answer, for ourselves. */
+  async #json(call: {
+    readonly method: "GET" | "POST";
+    readonly path: string;
+    readonly body?: string;
+    readonly signal: AbortSignal;
+  }): Promise<unknown> {
     const response = await this.#pool.request({
-      path: this.#path + this.#endpoint.vendor.modelsPath,
-      method: "GET",
+      path: this.#path + call.path,
+      method: call.method,
       headers: [...(this.#headers[0] ?? []), "accept", "application/json"],
-      signal: AbortSignal.timeout(modelListTime),
+      body: call.body ?? null,
+      signal: call.signal,
     });
     response.body.on("error", () => {});
     if (response.statusCode !== 200) {
@@ -110,13 +171,11 @@ export class HttpBackend implements WireBackend {
       if (size > modelListLimit) throw new ModelListError("the model list is too large");
       chunks.push(chunk);
     }
-    let body: unknown;
     try {
-      body = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+      return JSON.parse(Buffer.concat(chunks).toString("utf8"));
     } catch {
       throw new ModelListError("the model list is not JSON");
     }
-    return readModelList(body);
   }
 
   redact(text: string): string {
@@ -171,7 +230,15 @@ function unlessNamed(fixed: readonly string[], own: { readonly [name: string]: s
 function pathOf(path: VendorPath | undefined, call: WireCall): string | undefined {
   if (path === undefined || (typeof path === "string" && !path.includes("{model}"))) return path as string | undefined;
   const template = typeof path === "string" ? path : call.stream ? path.stream : path.whole;
-  return template.replace("{model}", () => call.model.split("/").map(encodeURIComponent).join("/"));
+  return fillModel(template, call.model);
+}
+
+/** Puts a name into a path. What the path says before it, such as `models/`, some names say again. */
+function fillModel(template: string, model: string): string {
+  const before = template.slice(0, template.indexOf("{model}"));
+  const collection = before.slice(before.lastIndexOf("/", before.length - 2) + 1);
+  const name = collection !== "" && model.startsWith(collection) ? model.slice(collection.length) : model;
+  return template.replace("{model}", () => name.split("/").map(encodeURIComponent).join("/"));
 }
 
 /** The same bytes in pieces that are worth a write each. */

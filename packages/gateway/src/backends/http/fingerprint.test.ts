@@ -39,7 +39,7 @@ const cases: readonly {
     found: [
       "llamacpp http://127.0.0.1:8080/v1",
       "lmstudio http://127.0.0.1:1234/v1",
-      "ollama http://127.0.0.1:11434/v1",
+      "ollama http://127.0.0.1:11434",
       "sglang http://127.0.0.1:30000/v1",
       "vllm http://127.0.0.1:8000/v1",
     ],

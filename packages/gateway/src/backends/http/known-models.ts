@@ -2,7 +2,7 @@ import type { ModelFacts } from "../../routing/types.ts";
 
 /*
  * Facts for vendors whose model list tells no more than names. Only what a source says is here; the rest is unknown.
- * Prices are OpenAI's standard tier in dollars per million tokens, looked up on 2026-11-21. From GPT-5.4 on, requests
+ * Prices are the vendors' standard tiers in dollars per million tokens, looked up on 2026-11-21. From GPT-5.4 on, requests
  * with more than 272,000 input tokens cost twice the input and one and a half times the output price; that is not
  * modelled, so the cost of such a request is understated. A `price` in the document goes before these.
  */
@@ -11,7 +11,7 @@ interface Row {
   readonly context?: number;
   readonly output?: number;
   /** Input, cached input, output. */
-  readonly price?: readonly [input: number, cached: number, output: number];
+  readonly price?: readonly [input: number, cached: number | undefined, output: number];
   readonly cacheWrite?: number;
   readonly sees?: boolean;
   readonly reasons?: boolean;
@@ -29,7 +29,7 @@ function chat({ context, output, price, cacheWrite, sees = true, reasons = false
     ...(price !== undefined && {
       price: {
         input: price[0],
-        cacheRead: price[1],
+        ...(price[1] !== undefined && { cacheRead: price[1] }),
         output: price[2],
         ...(cacheWrite !== undefined && { cacheWrite }),
       },
@@ -102,10 +102,48 @@ const openai: ReadonlyMap<string, ModelFacts> = new Map<string, ModelFacts>([
   ["text-embedding-ada-002", embedding(0.1)],
 ]);
 
-const tables: ReadonlyMap<string, ReadonlyMap<string, ModelFacts>> = new Map([["openai", openai]]);
+/** A million-token model of the Claude 5 generation. */
+const claude5: Row = { context: 1_000_000, output: 128_000, reasons: true };
 
-/** `-2024-08-06`, as OpenAI dates its snapshots. */
-const snapshotDate = /-20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$/;
+/** Reading from the cache costs a tenth of plain input, writing for five minutes one and a quarter of it (Claude Opus 5's page). */
+function claude(row: Row, input: number, output: number): ModelFacts {
+  return chat({ ...row, price: [input, input / 10, output], cacheWrite: input * 1.25 });
+}
+
+// platform.claude.com/docs, about-claude/models/whats-new-opus-5 and models/*/overview, read in November 2026. Haiku's
+// price begins at 0.10 / 0.50 and depends on what is not modelled, so that it is unknown.
+const anthropic: ReadonlyMap<string, ModelFacts> = new Map<string, ModelFacts>([
+  ["claude-fable-5-1", claude(claude5, 10, 50)],
+  ["claude-opus-5-5", claude(claude5, 4, 20)],
+  ["claude-opus-5", claude(claude5, 5, 25)],
+  ["claude-sonnet-5-5", claude(claude5, 2, 10)],
+  ["claude-sonnet-5", claude(claude5, 2, 10)],
+  ["claude-haiku-5-5", chat(claude5)],
+  ["claude-sonnet-4-5", claude({ context: 200_000, output: 64_000, reasons: true }, 3, 15)],
+]);
+
+/** A Gemini model that thinks; its limits are in Google's own list, and here for those that a source names. */
+const thinking: Row = { context: 1_048_576, output: 65_536, reasons: true };
+
+// morphllm.com/gemini-api-pricing (read from ai.google.dev); cached input of 2.5: deploybase.ai, "90% discount". Longer
+// prompts than 200,000 tokens cost more on the Pro models; that is not modelled.
+const gemini: ReadonlyMap<string, ModelFacts> = new Map<string, ModelFacts>([
+  ["gemini-3.5-flash", chat({ reasons: true, price: [1.5, undefined, 9] })],
+  ["gemini-3.1-pro-preview", chat({ reasons: true, price: [2, undefined, 12] })],
+  ["gemini-3.1-flash-lite", chat({ reasons: true, price: [0.25, undefined, 1.5] })],
+  ["gemini-2.5-pro", chat({ ...thinking, price: [1.25, 0.125, 10] })],
+  ["gemini-2.5-flash", chat({ ...thinking, price: [0.3, 0.03, 2.5] })],
+  ["gemini-2.5-flash-lite", chat({ ...thinking, price: [0.1, 0.01, 0.4] })],
+]);
+
+const tables: ReadonlyMap<string, ReadonlyMap<string, ModelFacts>> = new Map([
+  ["openai", openai],
+  ["anthropic", anthropic],
+  ["gemini", gemini],
+]);
+
+/** `-2024-08-06`, as OpenAI dates its snapshots, or `-20250929`, as Anthropic does. */
+const snapshotDate = /-20\d\d(-?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])$/;
 
 /**
  * What our own table says of a vendor's model, or undefined. A dated snapshot has the facts of its family, unless the

@@ -1,5 +1,5 @@
-import type { Dialect } from "../../kernel/codec.ts";
 import type { Vendor } from "../../kernel/vendor.ts";
+import { older, open, usual } from "./dialects.ts";
 
 const auth: Vendor["auth"] = { header: "authorization", scheme: "bearer" };
 const paths: Vendor["paths"] = {
@@ -7,28 +7,44 @@ const paths: Vendor["paths"] = {
   "openai-completions": "/completions",
   "openai-embeddings": "/embeddings",
 };
-const usual: Dialect = { streamUsage: true, developerRole: false };
-const older: Dialect = { ...usual, maxTokensField: "max_tokens" };
-
 /**
- * Servers that people run themselves, at their default ports on this machine. All serve OpenAI's protocols below
+ * Servers that people run themselves, at their default ports on this machine. Most serve OpenAI's protocols below
  * `/v1`. `local` says what only this server answers; where a port is shared, the text must tell them apart.
  */
 export const localServers: readonly Vendor[] = [
   {
     type: "ollama",
     title: "Ollama",
-    baseUrl: "http://127.0.0.1:11434/v1",
-    paths,
-    modelsPath: "/models",
+    baseUrl: "http://127.0.0.1:11434",
+    // ollama/ollama server/routes.go (2026-08-21). What OpenAI's shape can say goes there first, as seed 2 has it; an
+    // older server answers 404 to what it does not have yet, and the next in order is taken.
+    paths: {
+      "openai-chat": "/v1/chat/completions",
+      ollama: "/api/chat",
+      "openai-completions": "/v1/completions",
+      "ollama-generate": "/api/generate",
+      "ollama-embeddings": "/api/embed",
+      "openai-embeddings": "/v1/embeddings",
+      "openai-responses": "/v1/responses",
+      "anthropic-messages": "/v1/messages",
+    },
+    modelsPath: "/api/tags",
+    modelPath: "/api/show",
     auth,
     environment: ["OLLAMA_API_KEY"],
     // Open WebUI's word. Not OLLAMA_HOST, which is also what the server listens on: often 0.0.0.0, without a scheme.
     urlEnvironment: ["OLLAMA_BASE_URL"],
     // More servers imitate /api/version than this text.
     local: { port: 11434, path: "/", contains: "Ollama is running" },
-    // docs.ollama.com/api/openai-compatibility: stream_options.include_usage, max_tokens, no max_completion_tokens.
-    dialect: older,
+    // docs.ollama.com/api/openai-compatibility: stream_options.include_usage, max_tokens, no max_completion_tokens; and
+    // no num_ctx: its default of 4,096 tokens cuts what is longer, silently. So what is longer goes to the native API.
+    dialect: {
+      ...older,
+      narrow: {
+        protocols: ["openai-chat", "openai-completions", "openai-responses", "anthropic-messages"],
+        bytes: 8000,
+      },
+    },
   },
   {
     type: "lmstudio",
@@ -42,7 +58,7 @@ export const localServers: readonly Vendor[] = [
     urlEnvironment: ["LMSTUDIO_BASE_URL"],
     // Its native list (lmstudio.ai/docs/api/rest-api) has this field on every model, as nobody else has.
     local: { port: 1234, path: "/api/v0/models", contains: "compatibility_type" },
-    dialect: older,
+    dialect: { ...older, ...open },
   },
   {
     type: "vllm",
@@ -55,7 +71,7 @@ export const localServers: readonly Vendor[] = [
     environment: ["VLLM_API_KEY"],
     urlEnvironment: ["VLLM_BASE_URL"],
     local: { port: 8000, path: "/v1/models", contains: '"owned_by":"vllm"' },
-    dialect: usual,
+    dialect: { ...usual, ...open },
   },
   {
     type: "sglang",
@@ -68,7 +84,7 @@ export const localServers: readonly Vendor[] = [
     urlEnvironment: ["SGLANG_BASE_URL"],
     // docs.sglang.io: 30000 is its default port.
     local: { port: 30000, path: "/v1/models", contains: '"owned_by":"sglang"' },
-    dialect: usual,
+    dialect: { ...usual, ...open },
   },
   {
     type: "llamacpp",
@@ -82,6 +98,6 @@ export const localServers: readonly Vendor[] = [
     urlEnvironment: ["LLAMACPP_BASE_URL"],
     local: { port: 8080, path: "/v1/models", contains: '"owned_by":"llamacpp"' },
     // pi's own llama.cpp provider: max_tokens, usage in streams, no developer role.
-    dialect: older,
+    dialect: { ...older, ...open },
   },
 ];

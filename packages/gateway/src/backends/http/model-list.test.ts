@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { ModelFacts } from "../../routing/types.ts";
-import { longestId, mostModels, readModelList } from "./model-list.ts";
+import { mostModels, readModelDetails, readModelList } from "./model-list.ts";
+import { longestId } from "./model-values.ts";
 
 /** One model as each vendor lists it, and what we must know of it. */
 const shapes: readonly {
@@ -337,7 +338,111 @@ const shapes: readonly {
   },
 ];
 
-for (const { name, body, id, facts } of shapes) {
+const native: typeof shapes = [
+  {
+    name: "Anthropic",
+    body: {
+      data: [
+        {
+          type: "model",
+          id: "claude-opus-5",
+          display_name: "Claude Opus 5",
+          created_at: "2026-07-24T00:00:00Z",
+          max_input_tokens: 1_000_000,
+          max_tokens: 128_000,
+          capabilities: { image_input: { supported: true }, thinking: { supported: true, types: {} } },
+        },
+      ],
+      has_more: false,
+    },
+    id: "claude-opus-5",
+    facts: {
+      contextWindow: 1_000_000,
+      maxOutputTokens: 128_000,
+      inputModalities: ["text", "image"],
+      reasoning: true,
+      created: 1_784_851_200,
+      displayName: "Claude Opus 5",
+    },
+  },
+  {
+    name: "Anthropic, of a model of which little is known",
+    body: {
+      data: [
+        { type: "model", id: "claude-x", display_name: "X", created_at: "1970-01-01T00:00:00Z", capabilities: null },
+      ],
+    },
+    id: "claude-x",
+    facts: { displayName: "X" },
+  },
+  {
+    name: "Gemini, without what only makes pictures",
+    body: {
+      models: [
+        {
+          name: "models/gemini-2.5-pro",
+          version: "2.5",
+          displayName: "Gemini 2.5 Pro",
+          inputTokenLimit: 1_048_576,
+          outputTokenLimit: 65_536,
+          supportedGenerationMethods: ["generateContent", "countTokens"],
+          thinking: true,
+        },
+        { name: "models/imagen-4", supportedGenerationMethods: ["predict"] },
+      ],
+    },
+    id: "gemini-2.5-pro",
+    facts: {
+      contextWindow: 1_048_576,
+      maxOutputTokens: 65_536,
+      reasoning: true,
+      embeddings: false,
+      displayName: "Gemini 2.5 Pro",
+    },
+  },
+  {
+    name: "Gemini's embedding model",
+    body: {
+      models: [
+        {
+          name: "models/gemini-embedding-001",
+          displayName: "Gemini Embedding",
+          inputTokenLimit: 2048,
+          outputTokenLimit: 1,
+          supportedGenerationMethods: ["embedContent", "countTokens"],
+        },
+      ],
+    },
+    id: "gemini-embedding-001",
+    facts: { contextWindow: 2048, maxOutputTokens: 1, embeddings: true, displayName: "Gemini Embedding" },
+  },
+  {
+    name: "Ollama",
+    body: {
+      models: [
+        {
+          name: "llava:7b",
+          model: "llava:7b",
+          modified_at: "2026-01-01T00:00:00Z",
+          size: 1,
+          digest: "abc",
+          details: { family: "llama" },
+          capabilities: ["completion", "vision"],
+        },
+      ],
+    },
+    id: "llava:7b",
+    facts: {
+      displayName: "llava:7b",
+      tools: false,
+      reasoning: false,
+      embeddings: false,
+      inputModalities: ["text", "image"],
+    },
+  },
+];
+
+for (const { name, body, id, facts } of [...shapes, ...native]) {
   test(`reads the list of ${name}`, () => {
     assert.deepEqual(readModelList(body), [{ id, facts }]);
   });
@@ -413,4 +518,27 @@ test("never throws, whatever the body is", () => {
       },
     ),
   );
+});
+
+test("reads what Ollama shows of a model", () => {
+  const shown = {
+    capabilities: ["completion", "tools", "thinking"],
+    model_info: { "general.architecture": "qwen3", "qwen3.context_length": 40960, "llama.context_length": 1 },
+  };
+  assert.deepEqual(readModelDetails(shown), {
+    contextWindow: 40960,
+    tools: true,
+    reasoning: true,
+    embeddings: false,
+    inputModalities: ["text"],
+  });
+  assert.deepEqual(readModelDetails({ capabilities: ["embedding"] }), {
+    tools: false,
+    reasoning: false,
+    embeddings: true,
+    inputModalities: ["text"],
+  });
+  for (const other of [undefined, null, "x", [], {}, { model_info: { "general.architecture": "__proto__" } }]) {
+    assert.deepEqual(readModelDetails(other), {});
+  }
 });

@@ -1,58 +1,15 @@
 import { compact, isJsonObject, own, type Json, type JsonObject } from "../../kernel/json.ts";
 import type { Price } from "../../kernel/usage.ts";
 import type { CatalogModel, ModelFacts } from "../../routing/types.ts";
+import { nativeFacts, nativeId } from "./model-native.ts";
+import { count, first, firstIn, flag, longestId, object, text, words } from "./model-values.ts";
+
+export { readModelDetails } from "./model-native.ts";
 
 /** Most models that are taken from one list. OpenRouter, the longest known, has about 600. */
 export const mostModels = 5_000;
-/** Longest model name, in characters. */
-export const longestId = 256;
-const longestText = 256;
-const mostModalities = 16;
-/** Larger numbers of tokens or seconds than this are nonsense. */
-const largestCount = 1e12;
 /** Dollars per million tokens; dearer than this is nonsense. */
 const dearest = 1e6;
-
-// oxlint-disable-next-line no-control-regex -- control characters are what is refused, and marks that turn text around.
-const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff]|^\s|\s$/;
-
-function text(value: Json | undefined, longest = longestText): string | undefined {
-  if (typeof value !== "string" || value === "" || value.length > longest) return undefined;
-  return unprintable.test(value) || !value.isWellFormed() ? undefined : value;
-}
-
-/** A whole number above 0. Zero means unknown in every list we have seen. */
-function count(value: Json | undefined): number | undefined {
-  return typeof value === "number" && Number.isInteger(value) && value > 0 && value <= largestCount ? value : undefined;
-}
-
-function flag(value: Json | undefined): boolean | undefined {
-  return typeof value === "boolean" ? value : undefined;
-}
-
-function object(value: Json | undefined): JsonObject | undefined {
-  return isJsonObject(value) ? value : undefined;
-}
-
-/** The first of `names` that `read` accepts. */
-function first<Value>(
-  source: JsonObject | undefined,
-  names: readonly string[],
-  read: (value: Json | undefined) => Value | undefined,
-): Value | undefined {
-  if (source === undefined) return undefined;
-  for (const name of names) {
-    const value = read(own(source, name));
-    if (value !== undefined) return value;
-  }
-  return undefined;
-}
-
-function words(value: Json | undefined): readonly string[] | undefined {
-  if (!Array.isArray(value)) return undefined;
-  const found = value.slice(0, mostModalities).flatMap((item: Json) => text(item, 32) ?? []);
-  return found.length === 0 ? undefined : found;
-}
 
 /** Without the digits that binary fractions add: 0.0000006 dollars a token are 0.6 a million, not 0.6000000000000001. */
 function rounded(value: number): number {
@@ -110,18 +67,6 @@ function places(model: JsonObject): readonly JsonObject[] {
   return [model, ...inner, shown].filter((place) => place !== undefined);
 }
 
-function firstIn<Value>(
-  sources: readonly JsonObject[],
-  names: readonly string[],
-  read: (value: Json | undefined) => Value | undefined,
-): Value | undefined {
-  for (const source of sources) {
-    const value = first(source, names, read);
-    if (value !== undefined) return value;
-  }
-  return undefined;
-}
-
 const embeddingTypes = new Set(["embedding", "embeddings", "text-embedding"]);
 
 /** Facts that words in lists tell: supported parameters, features, tags, capabilities. */
@@ -176,7 +121,7 @@ function readFacts(model: JsonObject): ModelFacts {
     price: priceOf(firstIn(sources, ["pricing"], object)),
     created: count(own(model, "created")),
     ownedBy: first(model, ["owned_by", "organization", "publisher"], text),
-    displayName: first(model, ["display_name", "name"], text),
+    displayName: first(model, ["display_name", "displayName", "name"], text),
   });
 }
 
@@ -192,7 +137,8 @@ function listOf(body: Json): readonly Json[] {
 }
 
 /**
- * Reads a model list in OpenAI's shape or in one of the richer ones of its imitators. Takes at most `mostModels`
+ * Reads a model list in OpenAI's shape, in one of the richer ones of its imitators, or in Anthropic's, Gemini's or
+ * Ollama's own. Takes at most `mostModels`
  * models; leaves out entries without a printable name of at most `longestId` characters, repeated names, and every
  * fact that is not what it should be. Prices are dollars per million tokens. Never throws; what is no list is empty.
  *
@@ -205,8 +151,9 @@ export function readModelList(body: unknown): readonly CatalogModel[] {
     if (found.size >= mostModels) break;
     const model = typeof item === "string" ? { id: item } : object(item);
     if (model === undefined) continue;
-    const id = text(own(model, "id"), longestId);
-    if (id !== undefined && !found.has(id)) found.set(id, { id, facts: readFacts(model) });
+    const id = Object.hasOwn(model, "id") ? text(own(model, "id"), longestId) : nativeId(model);
+    if (id !== undefined && !found.has(id))
+      found.set(id, { id, facts: { ...readFacts(model), ...nativeFacts(model) } });
   }
   return [...found.values()];
 }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { resolveBase, vendorOf, vendors } from "./vendors.ts";
+import { everyProtocol } from "../../kernel/protocol.ts";
+import { resolveBase, vendorOf, vendors, withApi } from "./vendors.ts";
 
 test("every vendor of the plan has a row, and every row its own type", () => {
   const wanted =
-    "openai openai-compatible openwebui vllm together deepinfra cerebras chutes openrouter groq mistral deepseek xai fireworks moonshot nvidia lmstudio llamacpp sglang ollama";
+    "openai openai-compatible anthropic gemini openwebui vllm together deepinfra cerebras chutes openrouter groq mistral deepseek xai fireworks moonshot nvidia lmstudio llamacpp sglang ollama";
   assert.deepEqual(vendors.map(({ type }) => type).sort(), wanted.split(" ").sort());
   assert.equal(vendorOf("toString"), undefined);
 });
@@ -18,8 +19,11 @@ for (const vendor of vendors) {
     const paths = Object.values(vendor.paths).flatMap((path) =>
       typeof path === "string" ? path : Object.values(path),
     );
-    for (const path of [...paths, vendor.modelsPath]) assert.match(path, /^\/[a-z0-9/]+[a-z]$/);
-    assert.ok(vendor.paths["openai-chat"] !== undefined);
+    for (const path of [...paths, vendor.modelsPath]) {
+      assert.match(path, /^\/[a-z0-9/]+(?:\{model\}:[a-zA-Z]+|[a-z])(?:\?[a-zA-Z]+=\w+)?$/);
+    }
+    assert.ok(Object.keys(vendor.paths).some((protocol) => everyProtocol.some((known) => known === protocol)));
+    for (const protocol of Object.keys(vendor.countPaths ?? {})) assert.ok(Object.hasOwn(vendor.paths, protocol));
     for (const name of [...vendor.environment, ...(vendor.urlEnvironment ?? [])]) assert.match(name, /^[A-Z][A-Z_]+$/);
     for (const pattern of vendor.modelPatterns ?? []) assert.equal(pattern.split("*").length, 2);
   });
@@ -50,7 +54,25 @@ const bases: readonly (readonly [type: string, given: string, base: string | und
   ["openai-compatible", "", undefined],
   ["vllm", "http://gpu:8000", "http://gpu:8000/v1"],
   ["vllm", "http://[::1]:8000/v1/", "http://[::1]:8000/v1"],
-  ["ollama", "http://localhost:11434", "http://localhost:11434/v1"],
+  ["ollama", "http://localhost:11434", "http://localhost:11434"],
+  ["ollama", "http://localhost:11434/", "http://localhost:11434"],
+  ["ollama", "http://localhost:11434/v1", "http://localhost:11434"],
+  ["ollama", "http://localhost:11434/v1/chat/completions", "http://localhost:11434"],
+  ["ollama", "http://localhost:11434/api/chat", "http://localhost:11434"],
+  ["ollama", "http://localhost:11434/api", "http://localhost:11434"],
+  ["ollama", "https://host/ollama/", "https://host/ollama"],
+  ["anthropic", "https://api.anthropic.com", "https://api.anthropic.com/v1"],
+  ["anthropic", "https://api.anthropic.com/v1/messages", "https://api.anthropic.com/v1"],
+  ["anthropic", "https://api.deepseek.com/anthropic", "https://api.deepseek.com/anthropic/v1"],
+  ["anthropic", "https://api.moonshot.ai/anthropic/v1/", "https://api.moonshot.ai/anthropic/v1"],
+  ["gemini", "https://generativelanguage.googleapis.com", "https://generativelanguage.googleapis.com/v1beta"],
+  ["gemini", "https://generativelanguage.googleapis.com/v1", "https://generativelanguage.googleapis.com/v1"],
+  [
+    "gemini",
+    "https://generativelanguage.googleapis.com/v1beta/openai/",
+    "https://generativelanguage.googleapis.com/v1beta",
+  ],
+  ["gemini", "http://127.0.0.1:9100", "http://127.0.0.1:9100/v1beta"],
   ["groq", "https://api.groq.com/openai", "https://api.groq.com/openai/v1"],
   ["groq", "https://api.groq.com", "https://api.groq.com/openai/v1"],
   ["openrouter", "https://openrouter.ai/api", "https://openrouter.ai/api/v1"],
@@ -80,3 +102,24 @@ test("a base that was resolved stays as it is", () => {
     if (vendor !== undefined && base !== undefined) assert.equal(resolveBase(vendor, base), base, given);
   }
 });
+
+const apis: readonly (readonly [type: string, api: "chat" | "responses", paths: readonly string[]])[] = [
+  ["openai", "responses", ["openai-responses /responses", "openai-chat /chat/completions"]],
+  ["openai", "chat", ["openai-chat /chat/completions", "openai-completions /completions"]],
+  ["openai-compatible", "responses", ["openai-responses /responses", "openai-chat /chat/completions"]],
+  ["openwebui", "responses", ["openai-responses /api/responses", "openai-chat /api/chat/completions"]],
+  ["anthropic", "responses", ["anthropic-messages /messages"]],
+];
+
+for (const [type, api, paths] of apis) {
+  test(`an endpoint of type ${type} with api: ${api} serves ${paths[0]} first`, () => {
+    const vendor = vendorOf(type);
+    assert.ok(vendor !== undefined);
+    const served = Object.entries(withApi(vendor, api).paths).map(([protocol, path]) => `${protocol} ${String(path)}`);
+    assert.deepEqual(served.slice(0, paths.length), paths);
+    assert.equal(
+      served.filter((line) => line.startsWith("openai-responses")).length,
+      Number(api === "responses" && type !== "anthropic"),
+    );
+  });
+}

@@ -1,5 +1,5 @@
-import type { Dialect } from "../../kernel/codec.ts";
 import type { Vendor } from "../../kernel/vendor.ts";
+import { lenient, older, open, usual } from "./dialects.ts";
 import { localServers } from "./local-servers.ts";
 
 /*
@@ -13,26 +13,64 @@ const bearer: Vendor["auth"] = { header: "authorization", scheme: "bearer" };
 const chat = { "openai-chat": "/chat/completions" } as const;
 const completions = { "openai-completions": "/completions" } as const;
 const embeddings = { "openai-embeddings": "/embeddings" } as const;
+const responses = { "openai-responses": "/responses" } as const;
 const modelsPath = "/models";
-
-/** Knows `stream_options.include_usage` and both fields for the token limit. */
-const usual: Dialect = { streamUsage: true, developerRole: false };
-/** Knows only the older field for the token limit. */
-const older: Dialect = { ...usual, maxTokensField: "max_tokens" };
 
 const hosted: readonly Vendor[] = [
   {
     type: "openai",
     title: "OpenAI",
     baseUrl: "https://api.openai.com/v1",
-    paths: { ...chat, ...completions, ...embeddings },
+    paths: { ...chat, ...responses, ...completions, ...embeddings },
     modelsPath,
     auth: bearer,
     environment: ["OPENAI_API_KEY"],
     // No urlEnvironment: people set OPENAI_BASE_URL to point clients at a gateway, which may be this very one.
     // Reasoning models answer 400 to `max_tokens`; all models know the newer field (openai-openapi, 2026-08).
-    dialect: { streamUsage: true, developerRole: true, maxTokensField: "max_completion_tokens" },
+    dialect: {
+      streamUsage: true,
+      developerRole: true,
+      maxTokensField: "max_completion_tokens",
+      accepts: { customTools: true, callId: { character: /[a-zA-Z0-9_-]/, longest: 64 } },
+    },
     modelPatterns: ["gpt-*", "chatgpt-*", "o1*", "o3*", "o4*", "text-embedding-*"],
+  },
+  {
+    type: "anthropic",
+    title: "Anthropic",
+    baseUrl: "https://api.anthropic.com/v1",
+    paths: { "anthropic-messages": "/messages" },
+    countPaths: { "anthropic-messages": "/messages/count_tokens" },
+    // Its default page holds 20 (facts: Anthropic's API reference, models list).
+    modelsPath: "/models?limit=1000",
+    auth: { header: "x-api-key", scheme: "raw" },
+    environment: ["ANTHROPIC_API_KEY"],
+    // No urlEnvironment: people set ANTHROPIC_BASE_URL to point Claude Code at a gateway, which may be this very one.
+    // Its SDKs, and all who imitate it, give a base without `/v1`.
+    versionSegment: "/v1",
+    headers: { "anthropic-version": "2023-06-01" },
+    dialect: usual,
+    modelPatterns: ["claude-*"],
+  },
+  {
+    type: "gemini",
+    title: "Google Gemini",
+    baseUrl: "https://generativelanguage.googleapis.com/v1beta",
+    paths: {
+      gemini: {
+        whole: "/models/{model}:generateContent",
+        stream: "/models/{model}:streamGenerateContent?alt=sse",
+      },
+      "gemini-embeddings": "/models/{model}:batchEmbedContents",
+    },
+    countPaths: { gemini: "/models/{model}:countTokens" },
+    // Its default page holds 50.
+    modelsPath: "/models?pageSize=1000",
+    auth: { header: "x-goog-api-key", scheme: "raw" },
+    environment: ["GEMINI_API_KEY", "GOOGLE_API_KEY"],
+    versionSegment: "/v1beta",
+    dialect: usual,
+    modelPatterns: ["gemini-*"],
   },
   {
     type: "together",
@@ -44,7 +82,7 @@ const hosted: readonly Vendor[] = [
     auth: bearer,
     environment: ["TOGETHER_API_KEY"],
     // SDK: `max_tokens` alone. No `stream_options` in it, but usage is in the last chunk and pi sends the option.
-    dialect: older,
+    dialect: { ...older, ...open },
   },
   {
     type: "deepinfra",
@@ -55,7 +93,7 @@ const hosted: readonly Vendor[] = [
     auth: bearer,
     // DEEPINFRA_TOKEN is the older word of their documentation.
     environment: ["DEEPINFRA_API_KEY", "DEEPINFRA_TOKEN"],
-    dialect: older,
+    dialect: { ...older, ...open },
   },
   {
     type: "cerebras",
@@ -79,18 +117,20 @@ const hosted: readonly Vendor[] = [
     auth: bearer,
     environment: ["CHUTES_API_KEY", "CHUTES_API_TOKEN"],
     // pi.
-    dialect: older,
+    dialect: { ...older, ...open },
   },
   {
     type: "openrouter",
     title: "OpenRouter",
     baseUrl: "https://openrouter.ai/api/v1",
-    paths: { ...chat, ...completions, ...embeddings },
+    // SDK documentation: `responses.send`, "OpenResponses API format".
+    paths: { ...chat, ...completions, ...embeddings, ...responses },
     modelsPath,
     auth: bearer,
     environment: ["OPENROUTER_API_KEY"],
     // SDK: a developer message; whether the model behind knows it is another question (pi sends `system`).
-    dialect: usual,
+    // openrouter.ai/docs/use-cases/reasoning-tokens: `reasoning` with effort, max_tokens, enabled and exclude.
+    dialect: { ...usual, reasoningField: "reasoning" },
   },
   {
     type: "groq",
@@ -103,7 +143,8 @@ const hosted: readonly Vendor[] = [
     environment: ["GROQ_API_KEY"],
     // SDK: `role: 'system' | 'developer'`; `max_tokens` deprecated for `max_completion_tokens`. Usage comes as
     // `x_groq.usage` without the option, and as OpenAI's event with it (pi).
-    dialect: { streamUsage: true, developerRole: true },
+    // "property 'reasoning_content' is unsupported" (freellmapi#1070).
+    dialect: { ...usual, developerRole: true, reasoningBack: "never" },
   },
   {
     type: "mistral",
@@ -115,7 +156,15 @@ const hosted: readonly Vendor[] = [
     environment: ["MISTRAL_API_KEY"],
     // It answered 422 to `include_usage` (openai/openai-agents-python#442), and its SDK has no `stream_options`;
     // usage is in the last chunk anyway. SDK: `maxTokens` alone, no developer message.
-    dialect: { streamUsage: false, developerRole: false, maxTokensField: "max_tokens" },
+    // It answers 422 to `reasoning_content` (BerriAI/litellm#30835).
+    dialect: {
+      ...older,
+      streamUsage: false,
+      lateSystem: false,
+      // Nine letters or digits (vllm-project/vllm, mistral tool parser).
+      accepts: { ...lenient, callId: { character: /[a-zA-Z0-9]/, longest: 9, shortest: 9 } },
+      reasoningBack: "never",
+    },
     modelPatterns: ["mistral-*", "ministral-*", "magistral-*", "codestral-*", "devstral-*", "pixtral-*", "open-mi*"],
   },
   {
@@ -123,11 +172,14 @@ const hosted: readonly Vendor[] = [
     title: "DeepSeek",
     // Without /v1, which is an alias (api-docs.deepseek.com); the beta of text completions lives elsewhere.
     baseUrl: "https://api.deepseek.com",
+    // api-docs.deepseek.com/guides/anthropic_api: SDKs get `/anthropic` as the base, and add `/v1/messages`. It takes
+    // x-api-key there; the bearer token was not verified, so that nothing is sent there.
     paths: chat,
     modelsPath,
     auth: bearer,
     environment: ["DEEPSEEK_API_KEY"],
-    dialect: older,
+    // `thinking: {type}`; turns without reasoning are refused beside tools (paper-chat-for-zotero#16, kimi-cli#2141).
+    dialect: { ...older, reasoningField: "thinking", reasoningBack: "required" },
     modelPatterns: ["deepseek-*"],
   },
   {
@@ -162,7 +214,8 @@ const hosted: readonly Vendor[] = [
     auth: bearer,
     environment: ["MOONSHOT_API_KEY"],
     // pi.
-    dialect: older,
+    // Turns without reasoning are refused beside tools (crush#2696, deer-flow#3043).
+    dialect: { ...older, reasoningField: "thinking", reasoningBack: "required" },
     modelPatterns: ["kimi-*", "moonshot-*"],
   },
   {
@@ -176,7 +229,7 @@ const hosted: readonly Vendor[] = [
     // The second is LiteLLM's word.
     environment: ["NVIDIA_API_KEY", "NVIDIA_NIM_API_KEY"],
     // pi.
-    dialect: older,
+    dialect: { ...older, ...open },
   },
 ];
 
@@ -188,7 +241,7 @@ const anywhere: readonly Vendor[] = [
     modelsPath,
     auth: bearer,
     environment: [],
-    dialect: usual,
+    dialect: { ...usual, ...open },
   },
   {
     type: "openwebui",
@@ -213,8 +266,25 @@ export function vendorOf(type: string): Vendor | undefined {
   return byType.get(type);
 }
 
+/**
+ * A vendor as an endpoint's `api` has it: `responses` puts that protocol first, at the place beside chat where servers
+ * that imitate OpenAI have it; `chat` takes it away.
+ */
+export function withApi(vendor: Vendor, api: "chat" | "responses"): Vendor {
+  const { "openai-responses": known, ...others } = vendor.paths;
+  const beside = vendor.paths["openai-chat"];
+  if (typeof beside !== "string") return vendor;
+  if (api === "chat") return { ...vendor, paths: others };
+  const path = known ?? beside.replace("/chat/completions", "/responses");
+  return { ...vendor, paths: { "openai-responses": path, ...others } };
+}
+
 /** What people paste that belongs to a path rather than to the base. */
-const pasted = /(?:\/chat\/completions|(?<=\/v1)\/(?:completions|embeddings|models))$/;
+const pasted =
+  /(?:\/chat\/completions|(?<=\/v1)\/(?:completions|embeddings|models|responses|messages)|(?<=\/v1beta)\/models)$/;
+
+/** The same of Ollama's own API. */
+const pastedNative = /(?<=\/api)\/(?:chat|generate|embed|embeddings|tags|show)$/;
 
 /**
  * The base URL that a vendor's paths are appended to, without a trailing slash, from the URL that a person gave.
@@ -225,7 +295,8 @@ const pasted = /(?:\/chat\/completions|(?<=\/v1)\/(?:completions|embeddings|mode
  * - `/v1/v1` at the end;
  * - a missing `/v1`: no path at all (`http://gpu:8000` is `http://gpu:8000/v1`, where all such servers serve), or
  *   the vendor's own path but for its `/v1` (`https://api.groq.com/openai`);
- * - Open WebUI's site given with `/api`, `/api/v1` or `/v1`.
+ * - a site whose paths begin with `/api` themselves (Open WebUI, Ollama) given with `/api`, `/api/v1` or `/v1`;
+ * - a base as the vendor's own SDKs want it, without the version that they add (Anthropic, Gemini).
  * Any other path is taken as it is: a proxy may serve the API anywhere. A query or fragment is dropped.
  *
  * Returns undefined when it is no http(s) URL, or holds credentials, which belong into the document's `credentials`.
@@ -236,8 +307,12 @@ export function resolveBase(vendor: Vendor, url: string): string | undefined {
   if (parsed.username !== "" || parsed.password !== "") return undefined;
   let path = withoutSlashes(withoutSlashes(parsed.pathname).replace(pasted, ""));
   while (path.endsWith("/v1/v1")) path = path.slice(0, -"/v1".length);
-  if (String(vendor.paths["openai-chat"]).startsWith("/api/")) {
-    path = path.replace(/(?:\/api)?(?:\/v1)?$/, "");
+  if (Object.values(vendor.paths).some((known) => typeof known === "string" && known.startsWith("/api/"))) {
+    path = path.replace(pastedNative, "").replace(/(?:\/api)?(?:\/v1)?$/, "");
+  } else if (vendor.versionSegment !== undefined) {
+    // Google serves OpenAI's protocol there; who says this type means Google's own.
+    path = path.replace(/(?<=\/v1beta)\/openai$/, "");
+    if (!/\/v\d+[a-z]*$/.test(path)) path += vendor.versionSegment;
   } else {
     const home = homePath(vendor);
     if (path === "" || `${path}/v1` === home) path = home;

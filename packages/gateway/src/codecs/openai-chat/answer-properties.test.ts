@@ -1,9 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { AnswerEvent } from "../../kernel/event.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
-import { chunksOf, context, decode, encode, failureOf, meaning, readAnswer, watch } from "../shared/support.test.ts";
+import {
+  chunksOf,
+  context,
+  dataOf,
+  decode,
+  encode,
+  failureOf,
+  meaning,
+  readAnswer,
+  watch,
+} from "../shared/support.test.ts";
 import { openaiChat } from "./index.ts";
 
 const answer = { id: "chatcmpl-9", created: 7, model: "gpt-x", system_fingerprint: "fp_1" };
@@ -15,18 +26,25 @@ const messageArbitrary = fc.record({
   reasoning: fc.option(text),
   content: fc.option(text),
   refusal: fc.option(text),
+  images: fc.array(fc.base64String({ minLength: 4, maxLength: 8 }), { maxLength: 2 }),
   calls: fc.array(callArbitrary, { maxLength: 3 }),
 });
 type GeneratedMessage = typeof messageArbitrary extends fc.Arbitrary<infer Value> ? Value : never;
 
+const imageOf = (base64: string): JsonObject => ({
+  type: "image_url",
+  image_url: { url: `data:image/png;base64,${base64}` },
+});
+
 function wholeOf(messages: readonly GeneratedMessage[]): JsonObject {
-  const choices = messages.map(({ reasoning, content, refusal, calls }, index) => ({
+  const choices = messages.map(({ reasoning, content, refusal, images, calls }, index) => ({
     index,
     message: {
       role: "assistant",
       content,
       refusal,
       ...(reasoning === null ? {} : { reasoning_content: reasoning }),
+      ...(images.length > 0 && { images: images.map(imageOf) }),
       ...(calls.length > 0 && {
         tool_calls: calls.map((call, place) => ({
           id: `c${place}`,
@@ -55,7 +73,7 @@ function cut(whole: string, seed: number): string[] {
 
 /** The stream of the same answer: the candidates take turns, the calls of each too if they are to interleave. */
 function streamOf(messages: readonly GeneratedMessage[], seed: number): string[] {
-  const lanes = messages.map(({ reasoning, content, refusal, calls }, index) => {
+  const lanes = messages.map(({ reasoning, content, refusal, images, calls }, index) => {
     const deltas: JsonObject[] = [
       { role: "assistant", content: "" },
       ...cut(reasoning ?? "", seed).map((piece) => ({ reasoning_content: piece })),
@@ -72,6 +90,7 @@ function streamOf(messages: readonly GeneratedMessage[], seed: number): string[]
     const mixed = seed % 2 === 0 ? fragments : interleave(fragments);
     return [
       ...[...deltas, ...mixed].map((delta): JsonObject => ({ index, delta, logprobs: null, finish_reason: null })),
+      ...images.map((base64): JsonObject => ({ index, delta: { images: [imageOf(base64)] }, finish_reason: null })),
       { index, delta: {}, logprobs: null, finish_reason: "stop" },
     ];
   });
@@ -90,7 +109,7 @@ function interleave(fragments: { tool_calls: { index: number; function: { argume
   return Array.from({ length: longest }, (_, turn) => lanes.flatMap((lane) => lane[turn] ?? [])).flat();
 }
 
-const messages = fc.array(messageArbitrary, { minLength: 1, maxLength: 2 });
+const messages = fc.array(messageArbitrary, { minLength: 1, maxLength: 3 });
 
 test("a stream, however it is cut, means what the whole answer means", () => {
   fc.assert(
@@ -104,12 +123,37 @@ test("a stream, however it is cut, means what the whole answer means", () => {
   );
 });
 
+/** The meaning of events with OpenAI's word for their end, which a backend may have said otherwise. */
+const worded = (events: readonly AnswerEvent[]) =>
+  meaning(
+    events.map((event) =>
+      event.type === "finish" ? { ...event, reason: { ...event.reason, raw: event.reason.unified } } : event,
+    ),
+    openaiChat,
+  );
+
+test("what is encoded, whole or streamed, is decoded to the same answer", () => {
+  fc.assert(
+    fc.property(messages, fc.nat(1000), (generated, seed) => {
+      const events = decode(openaiChat, streamOf(generated, seed));
+      const streamed = decode(
+        openaiChat,
+        dataOf(encode(openaiChat, events, { stream_options: { include_usage: true } })),
+      );
+      const whole: JsonObject = JSON.parse(openaiChat.ingress.writeAnswer(events, context()));
+      assert.deepEqual(worded(streamed), worded(events));
+      assert.deepEqual(worded(readAnswer(openaiChat, whole)), worded(events));
+    }),
+    { numRuns: 100 },
+  );
+});
+
 test("every prefix without all finish reasons is a failure, for the decoder, the tap and the encoder", () => {
   fc.assert(
     fc.property(messages, fc.nat(1000), (generated, seed) => {
       const data = streamOf(generated, seed);
       const finishes = data.flatMap((each, index) => (each.includes('"finish_reason":"stop"') ? [index] : []));
-      // A second candidate that was never seen cannot be missed.
+      // A further candidate that was never seen cannot be missed.
       const last = generated.length === 1 ? (finishes[0] ?? 0) : Math.max(...finishes);
       for (let length = 0; length <= last; length += 1) {
         const prefix = data.slice(0, length);
@@ -169,7 +213,7 @@ test("the arguments of calls stay the same to the byte", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 40 }), fc.nat(1000), (argumentText, seed) => {
       const data = streamOf(
-        [{ reasoning: null, content: null, refusal: null, calls: [{ name: "f", text: argumentText }] }],
+        [{ reasoning: null, content: null, refusal: null, images: [], calls: [{ name: "f", text: argumentText }] }],
         seed,
       );
       const written: { choices: { message: { tool_calls: { function: JsonObject }[] } }[] } = JSON.parse(

@@ -35,12 +35,14 @@ export const openaiChat: Codec = {
     ],
   },
   egress: {
-    accepts: openaiAccepts,
+    // Free text for tools is OpenAI's alone, its rule for ids too: its row among the vendors says so. Others know their
+    // own ids again, such as Kimi's `functions.look:0`.
+    accepts: { ...openaiAccepts, callId: { character: /[\x21-\x7e]/, longest: 64 }, customTools: false },
     modelField: "model",
     passThrough,
     writeRequest,
-    streamDecoder: () => new AnswerDecoder(chatGrammar),
-    readAnswer: (body) => new AnswerDecoder(chatGrammar).whole(body),
+    streamDecoder: (context) => new AnswerDecoder(chatGrammar, context),
+    readAnswer: (body, context) => new AnswerDecoder(chatGrammar, context).whole(body),
     readError,
     tap: (options) => new AnswerTap(lookAtChoice, options),
   },

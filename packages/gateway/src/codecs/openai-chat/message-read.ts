@@ -1,33 +1,43 @@
 import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
-import type { Message, Part, ReasoningPart, ToolCallPart } from "../../kernel/request.ts";
+import type { ImagePart, Message, Part, ReasoningPart, ToolCallPart, ToolResultPart } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
-import { objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
-import { readContent } from "./parts.ts";
+import { arrayOf, objectOf, unlessEmpty, without } from "../shared/json.ts";
+import { withMessageMark } from "./cache-marks.ts";
+import { readContent, readImageUrl } from "./parts.ts";
+import { keepOf, readReasoning, withoutReasoning } from "./reasoning.ts";
+import type { SaidReasoning } from "./reasoning.ts";
 
 const roles = ["system", "assistant", "user", "function", "tool", "developer"] as const;
 
 const common = ["role", "content", "name"];
 const fields = {
   plain: new Set(common),
-  assistant: new Set([...common, "refusal", "tool_calls", "function_call", "reasoning_content", "reasoning"]),
+  assistant: new Set([...common, "refusal", "tool_calls", "function_call", "images"]),
   tool: new Set([...common, "tool_call_id"]),
 };
 
 /** Reads the messages of a request in their order. */
 export class MessageReader {
   readonly #complaints: Complaints;
+  readonly #flat: ReadonlySet<string>;
   /** The ids that we gave to legacy function calls, by the function's name: the latest call counts. */
   readonly #legacyIds = new Map<string, string>();
 
-  constructor(complaints: Complaints) {
+  /** `flat` are the custom tools whose calls the client calls functions. */
+  constructor(complaints: Complaints, flat: ReadonlySet<string>) {
     this.#complaints = complaints;
+    this.#flat = flat;
   }
 
   read(value: Json, index: number): Message | undefined {
+    const raw = this.#complaints.requiredObject(value, `messages[${index}]`);
+    const message = raw && this.#read(raw, index);
+    return message && withMessageMark(message, raw);
+  }
+
+  #read(message: JsonObject, index: number): Message | undefined {
     const path = `messages[${index}]`;
-    const message = this.#complaints.requiredObject(value, path);
-    if (message === undefined) return undefined;
     const role = this.#complaints.requiredString(message["role"], `${path}.role`);
     switch (role) {
       case undefined:
@@ -50,7 +60,7 @@ export class MessageReader {
 
   #plain(message: JsonObject, path: string): Omit<Message, "role"> {
     const name = this.#complaints.string(message["name"], `${path}.name`);
-    const parts = readContent(message["content"], `${path}.content`, this.#complaints);
+    const parts = this.#content(message["content"], `${path}.content`);
     return { ...compact({ name }), parts, ...extraOf(message, fields.plain) };
   }
 
@@ -60,20 +70,48 @@ export class MessageReader {
     const refusal = this.#complaints.string(message["refusal"], `${path}.refusal`);
     const legacy = this.#complaints.object(message["function_call"], `${path}.function_call`);
     const calls = this.#complaints.array(message["tool_calls"], `${path}.tool_calls`) ?? [];
+    const said = readReasoning(message);
+    const { images, unread } = readImages(message["images"]);
     const parts: Part[] = [
-      ...readReasoning(message),
-      ...readContent(message["content"], `${path}.content`, this.#complaints),
+      ...reasoningPart(said),
+      ...this.#content(message["content"], `${path}.content`),
+      ...images,
       ...(refusal === undefined ? [] : [{ type: "refusal" as const, text: refusal }]),
       ...(legacy === undefined ? [] : this.#legacyCall(legacy, index)),
       ...calls.flatMap((call, place) => this.#call(call, `${path}.tool_calls[${place}]`) ?? []),
     ];
     const rest = {
-      ...without(message, fields.assistant),
-      ...unreadReasoning(message),
+      ...without(withoutReasoning(message, said), fields.assistant),
+      ...(unread.length > 0 && { images: unread }),
       // This entry tells that the first call is written back in the legacy form.
       ...(legacy && { function_call: without(legacy, new Set(["name", "arguments"])) }),
     };
     return { role: "assistant", ...compact({ name }), parts, ...extraOf(rest, new Set()) };
+  }
+
+  /** Content, in which Cursor puts Anthropic's blocks for models that are named after Claude. */
+  #content(value: Json | undefined, path: string): Part[] {
+    if (!Array.isArray(value)) return readContent(value, path, this.#complaints);
+    return arrayOf(value).flatMap((item, place): Part[] => {
+      const block = objectOf(item);
+      if (block?.["type"] === "tool_use") return this.#toolUse(block, `${path}[${place}]`);
+      if (block?.["type"] === "tool_result") return this.#toolResult(block, `${path}[${place}]`);
+      return readContent([item], path, this.#complaints, place);
+    });
+  }
+
+  #toolUse(block: JsonObject, path: string): ToolCallPart[] {
+    const id = this.#complaints.requiredString(block["id"], `${path}.id`);
+    const name = this.#complaints.requiredString(block["name"], `${path}.name`);
+    if (id === undefined || name === undefined) return [];
+    return [{ type: "tool-call", id, name, arguments: argumentsOf(block["input"]), tool: "function" }];
+  }
+
+  #toolResult(block: JsonObject, path: string): ToolResultPart[] {
+    const id = this.#complaints.requiredString(block["tool_use_id"], `${path}.tool_use_id`);
+    const content = readContent(block["content"], `${path}.content`, this.#complaints);
+    const isError = block["is_error"] === true ? true : undefined;
+    return id === undefined ? [] : [{ type: "tool-result", id, content, ...compact({ isError }) }];
   }
 
   #call(value: Json, path: string): ToolCallPart | undefined {
@@ -100,7 +138,7 @@ export class MessageReader {
       id,
       name,
       arguments: argumentsOf(called[field]),
-      tool: kind,
+      tool: this.#flat.has(name) ? "custom" : kind,
       ...(rest && { keep: { "openai-chat": rest } }),
     };
   }
@@ -139,27 +177,24 @@ function extraOf(message: JsonObject, known: ReadonlySet<string>): { extra?: { "
   return rest === undefined ? {} : { extra: { "openai-chat": rest } };
 }
 
-/** Backends disagree on the field's name; `keep` remembers which one it was. */
-function readReasoning(message: JsonObject): ReasoningPart[] {
-  const field = reasoningField(message);
-  const text = field && textOf(message[field]);
-  return text === undefined ? [] : [{ type: "reasoning", text, keep: { "openai-chat": { field: field ?? "" } } }];
+function reasoningPart(said: SaidReasoning): ReasoningPart[] {
+  const { text, blocks, field = "" } = said;
+  if (text === undefined && blocks === undefined) return [];
+  // The field is remembered although it be the usual one: reasoning that the client sent goes back as it came.
+  return [{ type: "reasoning", text: text ?? "", keep: { "openai-chat": { ...keepOf(said), field } } }];
 }
 
-function reasoningField(message: JsonObject): "reasoning_content" | "reasoning" | undefined {
-  return (["reasoning_content", "reasoning"] as const).find((name) => textOf(message[name]) !== undefined);
-}
-
-/** What stands in a reasoning field and was not read as text, such as a copy in the other field. */
-function unreadReasoning(message: JsonObject): JsonObject {
-  const read = reasoningField(message);
-  const names = ["reasoning_content", "reasoning"].filter((name) => name !== read);
-  return Object.fromEntries(
-    names.flatMap((name): [string, Json][] => {
-      const value = message[name];
-      return value === undefined || value === null ? [] : [[name, value]];
-    }),
-  );
+/** Images of an earlier answer, as OpenRouter has them. */
+function readImages(value: Json | undefined): { readonly images: ImagePart[]; readonly unread: readonly Json[] } {
+  const images: ImagePart[] = [];
+  const unread: Json[] = [];
+  for (const item of arrayOf(value)) {
+    const image = objectOf(item);
+    const source = readImageUrl(image?.["image_url"]);
+    if (image === undefined || source === undefined) unread.push(item);
+    else images.push({ type: "image", source, keep: { "openai-chat": { image } } });
+  }
+  return { images, unread };
 }
 
 /** Arguments are text; some clients put the JSON itself there. */

@@ -2,11 +2,22 @@ import type { Dialect } from "../../kernel/codec.ts";
 import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
-import type { Message, Part, ReasoningPart, ToolCallPart, ToolResultPart } from "../../kernel/request.ts";
+import type {
+  GenerationRequest,
+  ImagePart,
+  Message,
+  Part,
+  ToolCallPart,
+  ToolResultPart,
+} from "../../kernel/request.ts";
 import { foreignLosses } from "../shared/extra.ts";
 import { objectOf, without } from "../shared/json.ts";
 import { legacyMark } from "./message-read.ts";
 import { writeContent } from "./parts.ts";
+import { ReasoningWriter } from "./reasoning-write.ts";
+
+/** Parts of an assistant's message that have fields of their own beside `content`. */
+const separate = new Set<Part["type"]>(["tool-call", "refusal", "image"]);
 
 /**
  * Writes messages in chat's order: answers of tools first and together, then what else their message said.
@@ -18,16 +29,34 @@ export class MessageWriter {
   readonly #out: JsonObject[] = [];
   /** Media that wait for the end of the tools' answers. */
   #media: Part[] = [];
+  readonly #reasoning: ReasoningWriter;
 
-  constructor(dialect: Dialect, losses: Loss[]) {
+  constructor(dialect: Dialect, losses: Loss[], request: GenerationRequest) {
     this.#dialect = dialect;
     this.#losses = losses;
+    this.#reasoning = new ReasoningWriter(dialect, losses, request);
   }
 
   write(messages: readonly Message[]): readonly JsonObject[] {
-    for (const [index, message] of messages.entries()) this.#message(message, `messages[${index}]`);
+    const leading = messages.findIndex(({ role }) => role !== "system");
+    for (const [index, message] of messages.entries()) {
+      const isLate = leading >= 0 && index > leading;
+      if (message.role === "system" && isLate && this.#dialect.lateSystem === false) this.#reminder(message, index);
+      else this.#message(message, `messages[${index}]`);
+    }
     this.#flushMedia();
     return this.#out;
+  }
+
+  /** What the system says in the middle, for backends whose templates know a system message at the beginning only. */
+  #reminder(message: Message, index: number): void {
+    const path = `messages[${index}]`;
+    this.#losses.push(...foreignLosses(message.extra, "openai-chat", `${path}.`));
+    this.#losses.push({ field: `${path}.role`, reason: "approximated" });
+    const written = this.#content(message.parts, path, "\n\n");
+    const text = typeof written === "string" ? written : JSON.stringify(written ?? "");
+    this.#flushMedia();
+    this.#out.push({ role: "user", content: `<system-reminder>\n${text}\n</system-reminder>` });
   }
 
   #message(message: Message, path: string): void {
@@ -38,20 +67,25 @@ export class MessageWriter {
     for (const result of results) this.#result(result, message, { path, rest: others.length === 0 ? rest : {} });
     if (results.length > 0 && others.length === 0) return;
     this.#flushMedia();
-    if (message.role === "assistant") this.#out.push(this.#assistant(message, others, path));
+    if (message.role === "assistant") {
+      const written = this.#assistant(message, others, path);
+      // A turn of which only reasoning was left, and that is lost, is none: some backends refuse it.
+      if (others.length > 0 && !others.some(isText) && isSilent(written)) return;
+      this.#out.push(written);
+    }
     else this.#out.push(this.#plain(message, others, path));
   }
 
   #result(result: ToolResultPart, message: Message, { path, rest }: { path: string; rest: JsonObject }): void {
-    const texts = result.content.filter((part) => part.type === "text" || part.type === "opaque");
-    const media = result.content.filter((part) => part.type !== "text" && part.type !== "opaque");
-    if (result.isError === true) this.#losses.push({ field: `${path}.is_error`, reason: "approximated" });
+    const texts = result.content.filter(isTextual);
+    const media = result.content.filter((part) => !isTextual(part));
+    if (result.isError === true) this.#losses.push({ field: `${path}.is_error`, reason: "unsupported" });
     if (media.length > 0) {
       this.#losses.push({ field: `${path}.content`, reason: "approximated" });
       this.#media.push({ type: "text", text: `Output of tool call ${result.id}:` }, ...media);
     }
     const nothing = media.length > 0 ? "The output is in the next user message." : "";
-    const content = writeContent(texts, `${path}.content`, this.#losses) ?? nothing;
+    const content = this.#content(texts, path, "\n") ?? nothing;
     const name = message.name;
     const isLegacy = message.rawRole === "function";
     this.#out.push({
@@ -64,31 +98,37 @@ export class MessageWriter {
 
   #flushMedia(): void {
     if (this.#media.length === 0) return;
-    const content = writeContent(this.#media, `messages[${this.#out.length}].content`, this.#losses) ?? "";
+    const content = this.#content(this.#media, `messages[${this.#out.length}]`) ?? "";
     this.#media = [];
     this.#out.push({ role: "user", content });
   }
 
+  #content(parts: readonly Part[], path: string, joined?: string): Json | undefined {
+    return writeContent(parts, { path: `${path}.content`, losses: this.#losses, ...compact({ joined }) });
+  }
+
   #plain(message: Message, parts: readonly Part[], path: string): JsonObject {
+    const isSystem = message.role === "system";
     const system = message.rawRole === "developer" && this.#dialect.developerRole ? "developer" : "system";
     return {
       ...message.extra?.["openai-chat"],
-      role: message.role === "system" ? system : "user",
+      role: isSystem ? system : "user",
       ...compact({ name: message.name }),
-      content: writeContent(parts, `${path}.content`, this.#losses) ?? "",
+      content: this.#content(parts, path, isSystem ? "\n\n" : undefined) ?? "",
     };
   }
 
   #assistant(message: Message, parts: readonly Part[], path: string): JsonObject {
     const calls = parts.filter((part) => part.type === "tool-call");
     const refusals = parts.filter((part) => part.type === "refusal");
-    const reasoning = parts.filter((part) => part.type === "reasoning");
-    const separate = new Set<Part["type"]>(["tool-call", "refusal", "reasoning"]);
-    const plain = parts.filter((part) => !separate.has(part.type));
+    const { written: reasoning, others } = this.#reasoning.write(parts, path);
+    const plain = others.filter((part) => !separate.has(part.type));
+    const images = others.filter((part) => part.type === "image");
     const rest = without(message.extra?.["openai-chat"] ?? {}, new Set(["function_call"]));
     const fields = {
-      ...this.#reasoning(reasoning, calls.length > 0, path),
+      ...reasoning,
       ...(refusals.length > 0 && { refusal: refusals.map((part) => part.text).join("") }),
+      ...this.#images(images, path, rest["images"]),
       ...writeCalls(calls, legacyMark(message)),
     };
     // Only a message that says something else may have no content.
@@ -97,26 +137,38 @@ export class MessageWriter {
       ...rest,
       role: "assistant",
       ...compact({ name: message.name }),
-      content: writeContent(plain, `${path}.content`, this.#losses) ?? nothing,
+      content: this.#content(plain, path, "") ?? nothing,
       ...fields,
     };
   }
 
-  /**
-   * Reasoning goes back under the name it came by. Reasoning of another protocol's goes along only where backends
-   * want it, beside tool calls (DeepSeek 3.2, Kimi, GLM); elsewhere some refuse it (DeepSeek R1).
-   */
-  #reasoning(parts: readonly ReasoningPart[], hasCalls: boolean, path: string): JsonObject {
-    const field = parts.map((part) => part.keep?.["openai-chat"]?.["field"]).find((name) => typeof name === "string");
-    if (parts.length === 0) return {};
-    if (field === undefined && !hasCalls) {
-      this.#losses.push({ field: `${path}.reasoning`, reason: "unsupported" });
-      return {};
+  /** Images that the model made go back where they were read; another protocol's follow in the user's name. */
+  #images(images: readonly ImagePart[], path: string, unread: Json | undefined): JsonObject {
+    const own: Json[] = [];
+    for (const part of images) {
+      const image = objectOf(part.keep?.["openai-chat"]?.["image"]);
+      if (image !== undefined) own.push(image);
+      else {
+        this.#losses.push({ field: `${path}.content`, reason: "approximated" });
+        this.#media.push({ type: "text", text: "The image that the assistant made:" }, part);
+      }
     }
-    return {
-      [field === "reasoning" ? field : "reasoning_content"]: parts.map((part) => part.text).join(""),
-    };
+    return own.length === 0 ? {} : { images: [...own, ...(Array.isArray(unread) ? (unread as Json[]) : [])] };
   }
+}
+
+function isText({ type }: Part): boolean {
+  return type === "text";
+}
+
+function isSilent(message: JsonObject): boolean {
+  return message["content"] === "" && Object.keys(message).length === 2;
+}
+
+/** What a tool's answer can say itself. */
+function isTextual(part: Part): boolean {
+  if (part.type === "file") return part.source.kind === "data" && part.source.mediaType.startsWith("text/");
+  return part.type === "text" || part.type === "opaque";
 }
 
 function writeCalls(calls: readonly ToolCallPart[], legacy: JsonObject | undefined): JsonObject {

@@ -1,29 +1,31 @@
 import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
-import type { AudioPart, FilePart, ImagePart, MediaSource, Part } from "../../kernel/request.ts";
+import type { AudioPart, Extra, FilePart, ImagePart, MediaSource, Part, TextPart } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
-import { objectOf, unlessEmpty, without } from "../shared/json.ts";
+import { arrayOf, objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
+import { cacheMark } from "./cache-marks.ts";
 
 /** `keep` of a part: its unknown fields, with those of its inner object under that object's name. */
-function keepOf(part: JsonObject, inner: string, known: readonly string[]): { keep?: { "openai-chat": JsonObject } } {
+function keepOf(part: JsonObject, inner: string, known: readonly string[]): { keep?: Extra } {
   const outerRest = without(part, new Set(["type", inner]));
   const innerRest = unlessEmpty(without(objectOf(part[inner]) ?? {}, new Set(known)));
   const rest = unlessEmpty({ ...outerRest, ...(innerRest && { [inner]: innerRest }) });
-  return rest === undefined ? {} : { keep: { "openai-chat": rest } };
+  return rest === undefined ? {} : { keep: { "openai-chat": rest, ...cacheMark(part) } };
 }
 
 /** The content of a message: a string is one text part; null or nothing is no part. */
-export function readContent(content: Json | undefined, path: string, complaints: Complaints): Part[] {
+export function readContent(content: Json | undefined, path: string, complaints: Complaints, firstPlace = 0): Part[] {
   if (content === undefined || content === null) return [];
   if (typeof content === "string") return [{ type: "text", text: content }];
   if (!Array.isArray(content)) {
     complaints.wrongType(path, "one of a string or array of objects", content);
     return [];
   }
-  return (content as readonly Json[]).flatMap((item, place) => {
-    const part = complaints.requiredObject(item, `${path}[${place}]`);
-    const read = part && readPart(part, `${path}[${place}]`, complaints);
+  return (content as readonly Json[]).flatMap((item, offset) => {
+    const place = `${path}[${firstPlace + offset}]`;
+    const part = complaints.requiredObject(item, place);
+    const read = part && readPart(part, place, complaints);
     return read === undefined ? [] : [read];
   });
 }
@@ -38,6 +40,18 @@ function readPart(part: JsonObject, path: string, complaints: Complaints): Part 
       const text = complaints.requiredString(part[type], `${path}.${type}`);
       return text === undefined ? undefined : { type, text, ...keepOf(part, type, []) };
     }
+    // Words of Responses, which some clients mix in.
+    case "input_text":
+    case "output_text": {
+      const text = complaints.requiredString(part["text"], `${path}.text`);
+      return text === undefined ? undefined : { type: "text", text };
+    }
+    // Mistral's, whose texts are in a list, and Anthropic's on compatible backends.
+    case "thinking":
+      return { type: "reasoning", text: thinkingText(part["thinking"]), keep: { "openai-chat": { piece: part } } };
+    case "image":
+      return readAnthropicImage(part) ?? { type: "opaque", keep: { "openai-chat": part } };
+    case "input_image":
     case "image_url":
       return readImage(part, `${path}.image_url`, complaints);
     case "input_audio":
@@ -63,6 +77,29 @@ function readImage(part: JsonObject, path: string, complaints: Complaints): Imag
     ...compact({ detail }),
     ...keepOf(part, "image_url", ["url", "detail"]),
   };
+}
+
+/** What an `image_url` holds, in an answer too, where nothing is complained of. */
+export function readImageUrl(value: Json | undefined): MediaSource | undefined {
+  const url = typeof value === "string" ? value : objectOf(value)?.["url"];
+  return typeof url === "string" ? readUrl(url) : undefined;
+}
+
+/** Cursor sends blocks of Anthropic's for models that are named after Claude. */
+function readAnthropicImage(part: JsonObject): ImagePart | undefined {
+  const source = objectOf(part["source"]);
+  if (typeof source?.["url"] === "string") return { type: "image", source: readUrl(source["url"]) };
+  const [mediaType, base64] = [source?.["media_type"], source?.["data"]];
+  if (typeof mediaType !== "string" || typeof base64 !== "string") return undefined;
+  return { type: "image", source: { kind: "data", mediaType, base64 } };
+}
+
+/** The text of a `thinking` piece: a string, or a list of texts. */
+export function thinkingText(thinking: Json | undefined): string {
+  if (typeof thinking === "string") return thinking;
+  return arrayOf(thinking)
+    .map((item) => textOf(objectOf(item)?.["text"]) ?? "")
+    .join("");
 }
 
 /** Audio formats whose media type has another name. */
@@ -144,17 +181,10 @@ export function writePart(part: Part, path: string, losses: Loss[]): JsonObject 
         input_audio: { ...inner("input_audio"), data: part.source.base64, format },
       };
     }
-    case "file": {
-      const { source } = part;
-      if (source.kind === "url") return lost();
-      const data = source.kind === "data" ? { file_data: writeUrl(source) ?? "" } : { file_id: source.id };
-      const file = {
-        ...inner("file"),
-        ...data,
-        ...compact({ filename: part.filename }),
-      } as JsonObject;
-      return { ...keep, type: "file", file };
-    }
+    case "file":
+      return writeFile(part, keep) ?? lost();
+    case "reasoning":
+      return objectOf(keep["piece"]) ?? lost();
     case "opaque":
       return part.keep["openai-chat"] ?? lost();
     default:
@@ -162,14 +192,40 @@ export function writePart(part: Part, path: string, losses: Loss[]): JsonObject 
   }
 }
 
+/** A file; undefined for one behind a URL, which this protocol cannot say. What is text is said as text, for all take that. */
+function writeFile(part: FilePart, keep: JsonObject): JsonObject | undefined {
+  const { source, filename } = part;
+  if (source.kind === "url") return undefined;
+  if (source.kind === "data" && source.mediaType.startsWith("text/")) {
+    const text = Buffer.from(source.base64, "base64").toString("utf8");
+    return { type: "text", text: filename === undefined ? text : `${filename}:\n${text}` };
+  }
+  const data = source.kind === "data" ? { file_data: writeUrl(source) ?? "" } : { file_id: source.id };
+  const file: JsonObject = { ...objectOf(keep["file"]), ...data, ...compact({ filename }) };
+  return { ...keep, type: "file", file };
+}
+
 function formatOf(mediaType: string): string {
   return mediaType === "audio/mpeg" ? "mp3" : mediaType.replace(/^audio\/(?:x-)?/, "");
 }
 
-/** Parts as `content`: one plain text as a string, which every backend understands; undefined if there are none. */
-export function writeContent(parts: readonly Part[], path: string, losses: Loss[]): Json | undefined {
-  const [only] = parts;
-  if (parts.length === 1 && only?.type === "text" && only.keep?.["openai-chat"] === undefined) return only.text;
-  const written = parts.flatMap((part, place) => writePart(part, `${path}[${place}]`, losses) ?? []);
+/**
+ * Parts as `content`; undefined if there are none. One plain text is a string, which every backend understands, and so
+ * are several where `joined` says what goes between them: many backends take lists of the user only.
+ */
+export function writeContent(
+  parts: readonly Part[],
+  { path, losses, joined }: { readonly path: string; readonly losses: Loss[]; readonly joined?: string },
+): Json | undefined {
+  // An empty block says nothing, and is refused by some.
+  const said = parts.length === 1 ? parts : parts.filter((part) => !isPlain(part) || part.text !== "");
+  if (said.every(isPlain) && (said.length === 1 || (joined !== undefined && said.length > 0))) {
+    return said.map((part) => part.text).join(joined);
+  }
+  const written = said.flatMap((part, place) => writePart(part, `${path}[${place}]`, losses) ?? []);
   return written.length === 0 ? undefined : written;
+}
+
+function isPlain(part: Part): part is TextPart {
+  return part.type === "text" && part.keep?.["openai-chat"] === undefined;
 }

@@ -2,11 +2,14 @@ import type { DecodedRequest } from "../../kernel/codec.ts";
 import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
-import type { GenerationRequest, Message, OutputFormat, Sampling } from "../../kernel/request.ts";
+import type { GenerationRequest, Message, OutputFormat } from "../../kernel/request.ts";
 import type { Result } from "../../kernel/result.ts";
 import { Complaints } from "../shared/complaints.ts";
 import { objectOf, unlessEmpty, without } from "../shared/json.ts";
+import { readSampling, readStreamOptions } from "../shared/openai-sampling.ts";
+import { flatCustomTools } from "./client-form.ts";
 import { MessageReader } from "./message-read.ts";
+import { readReasoningSwitch } from "./reasoning-switch.ts";
 import { readFunctionChoice, readFunctions, readToolChoice, readTools } from "./tools.ts";
 
 /**
@@ -17,7 +20,9 @@ import { readFunctionChoice, readFunctions, readToolChoice, readTools } from "./
  * Reading and writing again gives an equal request but for these: null is the same as absent; `stop` is a list;
  * one plain text part is a string; `max_tokens` is what the dialect calls it; `stream: false` is left out;
  * an image's bare URL becomes an object, plain base64 of a file a data URL, and a list of refusals one `refusal`;
- * tools of unknown kinds go last; media in a tool's answer go to a user message after it.
+ * tools of unknown kinds go last; media in a tool's answer go to a user message after it; several plain texts of the
+ * system, the assistant or a tool become one, empty ones are dropped; a file of text becomes text; tools, calls and
+ * parts in another protocol's form get chat's.
  */
 export function readRequest(body: JsonObject): Result<DecodedRequest> {
   const complaints = new Complaints();
@@ -30,8 +35,10 @@ export function readRequest(body: JsonObject): Result<DecodedRequest> {
 function readBody(body: JsonObject, complaints: Complaints, losses: Loss[]): GenerationRequest {
   const { model, messages, tools, functions, tool_choice, function_call, parallel_tool_calls, ...afterTools } = body;
   const { max_tokens, max_completion_tokens, n, stream, stream_options, user, ...afterLimits } = afterTools;
-  const { reasoning_effort, response_format, ...afterOutput } = afterLimits;
-  const { sampling, rest } = readSampling(afterOutput, complaints);
+  const { response_format, verbosity, ...afterFormat } = afterLimits;
+  const { reasoning, raw, rest: afterOutput } = readReasoningSwitch(afterFormat, complaints);
+  const { logprobs, top_logprobs, ...afterLogprobs } = afterOutput;
+  const { sampling, rest } = readSampling(afterLogprobs, complaints);
   const name = complaints.requiredString(model, "model");
   const legacy = isGiven(functions);
   if (legacy && isGiven(tools)) complaints.add("Only one of 'tools' and 'functions' may be given.", "functions");
@@ -42,10 +49,10 @@ function readBody(body: JsonObject, complaints: Complaints, losses: Loss[]): Gen
   const most = complaints.integer(max_completion_tokens, "max_completion_tokens", { least: 1 });
   const mostInOldForm = complaints.integer(max_tokens, "max_tokens", { least: 1 });
   const output = readOutput(response_format, complaints);
-  const effort = complaints.string(reasoning_effort, "reasoning_effort");
   const streamRest = readStreamOptions(stream_options, complaints);
   const own: JsonObject = {
     ...rest,
+    ...raw,
     ...(read.unknown.length > 0 && { tools: read.unknown }),
     ...(legacy && { functions: true }),
     ...(isGiven(function_call) && { function_call: true }),
@@ -56,9 +63,15 @@ function readBody(body: JsonObject, complaints: Complaints, losses: Loss[]): Gen
   return {
     operation: "generate",
     model: name ?? "",
-    messages: readMessages(messages, complaints),
+    messages: readMessages(messages, complaints, flatCustomTools(body)),
     tools: legacy ? readFunctions(functions, complaints) : read.tools,
-    sampling,
+    sampling: {
+      ...sampling,
+      ...compact({
+        logprobs: complaints.boolean(logprobs, "logprobs"),
+        topLogprobs: complaints.integer(top_logprobs, "top_logprobs", { least: 0, most: 20 }),
+      }),
+    },
     stream: complaints.boolean(stream, "stream") ?? false,
     ...compact({
       toolChoice: readToolChoice(tool_choice, complaints, losses) ?? readFunctionChoice(function_call, complaints),
@@ -66,7 +79,8 @@ function readBody(body: JsonObject, complaints: Complaints, losses: Loss[]): Gen
       parallelToolCalls: complaints.boolean(parallel_tool_calls, "parallel_tool_calls") ?? (legacy ? false : undefined),
       maxOutputTokens: most ?? mostInOldForm,
       candidates: complaints.integer(n, "n", { least: 1, most: 128 }),
-      reasoning: effort === undefined ? undefined : { effort },
+      reasoning,
+      verbosity: complaints.string(verbosity, "verbosity"),
       output: output.format,
       user: complaints.string(user, "user"),
       extra: extra && { "openai-chat": extra },
@@ -78,7 +92,7 @@ function isGiven(value: Json | undefined): boolean {
   return value !== undefined && value !== null;
 }
 
-function readMessages(value: Json | undefined, complaints: Complaints): readonly Message[] {
+function readMessages(value: Json | undefined, complaints: Complaints, flat: ReadonlySet<string>): readonly Message[] {
   if (value === undefined || value === null) return complaints.missing("messages") ?? [];
   if (!Array.isArray(value)) return complaints.wrongType("messages", "an array of objects", value) ?? [];
   if (value.length === 0) {
@@ -87,34 +101,8 @@ function readMessages(value: Json | undefined, complaints: Complaints): readonly
       "messages",
     );
   }
-  const reader = new MessageReader(complaints);
+  const reader = new MessageReader(complaints, flat);
   return (value as readonly Json[]).flatMap((message, index) => reader.read(message, index) ?? []);
-}
-
-function readSampling(body: JsonObject, complaints: Complaints): { sampling: Sampling; rest: JsonObject } {
-  const { temperature, top_p, top_k, min_p, frequency_penalty, presence_penalty, seed, ...others } = body;
-  const { stop, logprobs, top_logprobs, ...rest } = others;
-  const sampling = compact({
-    temperature: complaints.number(temperature, "temperature"),
-    topP: complaints.number(top_p, "top_p"),
-    topK: complaints.number(top_k, "top_k"),
-    minP: complaints.number(min_p, "min_p"),
-    frequencyPenalty: complaints.number(frequency_penalty, "frequency_penalty"),
-    presencePenalty: complaints.number(presence_penalty, "presence_penalty"),
-    seed: complaints.integer(seed, "seed"),
-    stop: complaints.strings(stop, "stop"),
-    logprobs: complaints.boolean(logprobs, "logprobs"),
-    topLogprobs: complaints.integer(top_logprobs, "top_logprobs", { least: 0, most: 20 }),
-  });
-  return { sampling, rest };
-}
-
-/** `include_usage` is between us and each side; anything else is the backend's. */
-function readStreamOptions(value: Json | undefined, complaints: Complaints): JsonObject | undefined {
-  const options = complaints.object(value, "stream_options");
-  if (options === undefined) return undefined;
-  complaints.boolean(options["include_usage"], "stream_options.include_usage");
-  return unlessEmpty(without(options, new Set(["include_usage"])));
 }
 
 interface ReadOutput {

@@ -2,10 +2,13 @@ import type { Dialect } from "../../kernel/codec.ts";
 import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
-import type { CanonicalRequest, GenerationRequest, OutputFormat, Sampling } from "../../kernel/request.ts";
+import type { CanonicalRequest, GenerationRequest, OutputFormat } from "../../kernel/request.ts";
 import { foreignLosses } from "../shared/extra.ts";
-import { arrayOf, objectOf, unlessEmpty, without } from "../shared/json.ts";
+import { arrayOf, objectOf, without } from "../shared/json.ts";
+import { writeSampling, writeStreamOptions } from "../shared/openai-sampling.ts";
 import { MessageWriter } from "./message-write.ts";
+import { saysReasoning } from "./reasoning-switch.ts";
+import { writeReasoning } from "./reasoning-write.ts";
 import { legacyMarks } from "./request-read.ts";
 import { functionOf, writeFunctionChoice, writeTool, writeToolChoice } from "./tools.ts";
 
@@ -26,13 +29,17 @@ export function writeRequest(
   const body = {
     ...without(own, woven),
     model: request.model,
-    messages: new MessageWriter(dialect, losses).write(request.messages),
+    messages: new MessageWriter(dialect, losses, request).write(request.messages),
     ...writeTools(request, losses),
     ...writeSampling(request.sampling),
+    // What the client said in words of this protocol stands in `own`, word by word.
+    ...(saysReasoning(own) ? {} : writeReasoning(request.reasoning, dialect, losses)),
     ...compact({
+      logprobs: request.sampling.logprobs,
+      top_logprobs: request.sampling.topLogprobs,
       [dialect.maxTokensField ?? "max_completion_tokens"]: request.maxOutputTokens,
       n: request.candidates,
-      reasoning_effort: writeEffort(request.reasoning, losses),
+      verbosity: request.verbosity,
       response_format: writeOutput(request.output, objectOf(own["response_format"])),
       user: request.user,
       stream: request.stream || undefined,
@@ -53,42 +60,6 @@ function writeTools(request: GenerationRequest, losses: Loss[]): JsonObject {
     tool_choice: legacy.choice || !toolChoice ? undefined : writeToolChoice(toolChoice, losses),
     parallel_tool_calls: legacy.tools ? undefined : parallelToolCalls,
   }) as JsonObject;
-}
-
-function writeSampling(sampling: Sampling): JsonObject {
-  return compact({
-    temperature: sampling.temperature,
-    top_p: sampling.topP,
-    top_k: sampling.topK,
-    min_p: sampling.minP,
-    frequency_penalty: sampling.frequencyPenalty,
-    presence_penalty: sampling.presencePenalty,
-    seed: sampling.seed,
-    stop: sampling.stop,
-    logprobs: sampling.logprobs,
-    top_logprobs: sampling.topLogprobs,
-  }) as JsonObject;
-}
-
-function writeStreamOptions(askUsage: boolean, rest: JsonObject | undefined): JsonObject | undefined {
-  return unlessEmpty({ ...rest, ...(askUsage && { include_usage: true }) });
-}
-
-/** Most tokens of thinking that each effort stands for; there is no standard. */
-const efforts: readonly (readonly [number, string])[] = [
-  [0, "none"],
-  [1024, "minimal"],
-  [4096, "low"],
-  [8192, "medium"],
-  [Infinity, "high"],
-];
-
-function writeEffort(reasoning: GenerationRequest["reasoning"], losses: Loss[]): string | undefined {
-  const budget = reasoning?.budgetTokens;
-  if (budget !== undefined) losses.push({ field: "reasoning.budgetTokens", reason: "approximated" });
-  if (reasoning?.effort !== undefined || budget === undefined) return reasoning?.effort;
-  // A negative budget means "as much as you like" (Gemini).
-  return budget < 0 ? undefined : efforts.find(([most]) => budget <= most)?.[1];
 }
 
 function writeOutput(output: OutputFormat | undefined, rest: JsonObject | undefined): Json | undefined {

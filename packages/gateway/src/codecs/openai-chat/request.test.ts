@@ -91,6 +91,9 @@ const kept: { readonly [name: string]: JsonObject } = {
       json_schema: { name: "s", schema: { type: "object" }, strict: false, w: 2 },
     },
   },
+  "reasoning in OpenRouter's words": { reasoning: { effort: "high", exclude: true } },
+  "reasoning in Kimi's words beside OpenAI's": { thinking: { type: "disabled" }, reasoning_effort: "none" },
+  "reasoning in DashScope's words": { enable_thinking: true, thinking_budget: 500 },
   "a JSON object": { response_format: { type: "json_object" } },
   "plain text": { response_format: { type: "text" } },
   "an unknown format": { response_format: { type: "grammar", grammar: "root ::= x" } },
@@ -103,13 +106,15 @@ for (const [name, fields] of Object.entries(kept)) {
   });
 }
 
+const textOf = (text: string): JsonObject => ({ type: "text", text });
+
 const keptMessages: { readonly [name: string]: readonly JsonObject[] } = {
   "system, developer and names": [
     { role: "system", content: "s", name: "n" },
     {
       role: "developer",
       content: [
-        { type: "text", text: "a" },
+        { type: "text", text: "a", cache_control: { type: "ephemeral" } },
         { type: "text", text: "b" },
       ],
     },
@@ -136,14 +141,7 @@ const keptMessages: { readonly [name: string]: readonly JsonObject[] } = {
       tool_calls: [{ ...call, extra_content: { google: { thought_signature: "s" } } }],
     },
     { role: "tool", tool_call_id: "call_1", content: "18C" },
-    {
-      role: "tool",
-      tool_call_id: "call_2",
-      content: [
-        { type: "text", text: "a" },
-        { type: "text", text: "b" },
-      ],
-    },
+    { role: "tool", tool_call_id: "call_2", content: "a" },
   ],
   "a custom call": [
     {
@@ -156,6 +154,33 @@ const keptMessages: { readonly [name: string]: readonly JsonObject[] } = {
     { role: "assistant", content: "a", reasoning_content: "r" },
     { role: "assistant", content: "a", reasoning: "r", reasoning_details: [{ type: "reasoning.text", text: "r" }] },
     { role: "assistant", content: "a", reasoning_content: "r", reasoning: "r2" },
+    { role: "assistant", content: "a", reasoning_text: "r" },
+    {
+      role: "assistant",
+      content: "a",
+      reasoning_details: [
+        { type: "reasoning.text", text: "r", signature: "s", index: 0 },
+        { type: "reasoning.encrypted", data: "d", index: 1 },
+      ],
+    },
+    { role: "assistant", content: "a", thinking_blocks: [{ type: "thinking", thinking: "r", signature: "s" }] },
+    {
+      role: "assistant",
+      content: [
+        { type: "thinking", thinking: [{ type: "text", text: "r" }] },
+        { type: "text", text: "a" },
+      ],
+    },
+  ],
+  "images that the assistant made": [
+    {
+      role: "assistant",
+      content: "here",
+      images: [
+        { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" }, index: 0 },
+        { type: "image_url", image_url: { url: "https://h/i.png" } },
+      ],
+    },
   ],
   "a refusal, audio and annotations": [
     { role: "assistant", content: null, refusal: "no" },
@@ -203,6 +228,46 @@ const tolerated: readonly (readonly [string, JsonObject, JsonObject])[] = [
     "a bare image URL",
     { role: "user", content: [{ type: "image_url", image_url: "https://h/i" }] },
     { role: "user", content: [{ type: "image_url", image_url: { url: "https://h/i" } }] },
+  ],
+  ["an empty text among others", { role: "user", content: [textOf(""), textOf("x")] }, { role: "user", content: "x" }],
+  [
+    "texts of the system",
+    { role: "system", content: [textOf("a"), textOf("b")] },
+    { role: "system", content: "a\n\nb" },
+  ],
+  [
+    "texts of the assistant",
+    { role: "assistant", content: [textOf("a"), textOf("b")] },
+    { role: "assistant", content: "ab" },
+  ],
+  [
+    "texts of a tool",
+    { role: "tool", tool_call_id: "c", content: [textOf("a"), textOf("b")] },
+    { role: "tool", tool_call_id: "c", content: "a\nb" },
+  ],
+  [
+    "parts in Responses' words",
+    {
+      role: "user",
+      content: [
+        { type: "input_text", text: "x" },
+        { type: "input_image", image_url: "https://h/i" },
+      ],
+    },
+    { role: "user", content: [textOf("x"), { type: "image_url", image_url: { url: "https://h/i" } }] },
+  ],
+  [
+    "a file of text",
+    {
+      role: "user",
+      content: [{ type: "file", file: { filename: "a.txt", file_data: "data:text/plain;base64,aGk=" } }],
+    },
+    { role: "user", content: [textOf("a.txt:\nhi")] },
+  ],
+  [
+    "calls with content: []",
+    { role: "assistant", content: [], tool_calls: [call] },
+    { role: "assistant", content: null, tool_calls: [call] },
   ],
   [
     "arguments that are not text",
@@ -316,7 +381,10 @@ const messageArbitrary = fc.oneof(
   fc.record({ role: fc.constantFrom("system", "developer", "user"), content: word }),
   fc.record({
     role: fc.constant("user"),
-    content: fc.array(fc.record({ type: fc.constant("text"), text: word }), { minLength: 2, maxLength: 3 }),
+    content: fc.array(fc.record({ type: fc.constant("text"), text: fc.string({ minLength: 1, maxLength: 8 }) }), {
+      minLength: 2,
+      maxLength: 3,
+    }),
   }),
   fc.record({ role: fc.constant("assistant"), content: word, reasoning_content: fc.string({ minLength: 1 }) }),
   fc.record({

@@ -67,8 +67,8 @@ const quirks: readonly (readonly [string, readonly Json[], readonly { id: string
     "no index and no id, told apart by place",
     [toolChunk({ function: { name: "f", arguments: "{}" } }, { function: { name: "f", arguments: '{"x":2}' } })],
     [
-      { id: "call_chatcmpl-1_0_0", name: "f", text: "{}" },
-      { id: "call_chatcmpl-1_0_1", name: "f", text: '{"x":2}' },
+      { id: "call_attempt-1_0_0", name: "f", text: "{}" },
+      { id: "call_attempt-1_0_1", name: "f", text: '{"x":2}' },
     ],
   ],
   [
@@ -78,8 +78,8 @@ const quirks: readonly (readonly [string, readonly Json[], readonly { id: string
       toolChunk({ function: { name: "f", arguments: '{"x":2}' } }),
     ],
     [
-      { id: "call_chatcmpl-1_0_0", name: "f", text: "{}" },
-      { id: "call_chatcmpl-1_0_1", name: "f", text: '{"x":2}' },
+      { id: "call_attempt-1_0_0", name: "f", text: "{}" },
+      { id: "call_attempt-1_0_1", name: "f", text: '{"x":2}' },
     ],
   ],
   [
@@ -111,7 +111,7 @@ const quirks: readonly (readonly [string, readonly Json[], readonly { id: string
       toolChunk({ index: 1, ...whole("b", "g", "{}") }),
     ],
     [
-      { id: "call_chatcmpl-1_0_0", name: "f", text: "{}" },
+      { id: "call_attempt-1_0_0", name: "f", text: "{}" },
       { id: "b", name: "g", text: "{}" },
     ],
   ],
@@ -162,7 +162,7 @@ const quirks: readonly (readonly [string, readonly Json[], readonly { id: string
   [
     "the legacy form",
     [chunk({ function_call: { name: "f", arguments: "{" } }), chunk({ function_call: { arguments: "}" } })],
-    [{ id: "call_chatcmpl-1_0_0", name: "f", text: "{}" }],
+    [{ id: "call_attempt-1_0_0", name: "f", text: "{}" }],
   ],
 ];
 for (const [name, chunks, expected] of quirks) {

@@ -6,6 +6,8 @@ import { ChangedFields, vendorExtra } from "../shared/extra.ts";
 import { arrayOf, objectOf, textOf } from "../shared/json.ts";
 import type { AnswerGrammar, CandidateContext, CandidateReader } from "../shared/openai-decoder.ts";
 import { CallTable } from "./call-decode.ts";
+import { readImageUrl, thinkingText } from "./parts.ts";
+import { addBlocks, keepOf, readReasoning, reasoningFields } from "./reasoning.ts";
 
 type GrowingType = "text" | "refusal" | "reasoning";
 
@@ -13,10 +15,10 @@ const messageFields = new Set([
   "role",
   "content",
   "refusal",
-  "reasoning_content",
-  "reasoning",
   "tool_calls",
   "function_call",
+  "images",
+  ...reasoningFields,
 ]);
 
 /** Reads one candidate of a chat answer: `delta` of chunks, `message` of a whole answer. */
@@ -25,12 +27,15 @@ class ChatReader implements CandidateReader {
   readonly #calls: CallTable;
   readonly #fields = new ChangedFields(messageFields);
   #open: { readonly part: number; readonly type: GrowingType } | undefined;
+  /** What the open reasoning part keeps. */
+  #field: string | undefined;
+  #blocks: JsonObject | undefined;
   #next = 0;
   #logprobs: Json | undefined;
 
   constructor(context: CandidateContext) {
     this.#context = context;
-    this.#calls = new CallTable(`${context.answerId}_${context.candidate}`, {
+    this.#calls = new CallTable(`${context.id}_${context.candidate}`, {
       open: (head) => {
         this.#closeText();
         return this.#start(head);
@@ -59,15 +64,23 @@ class ChatReader implements CandidateReader {
   }
 
   #message(message: JsonObject, whole: boolean): void {
-    const reasoning = textOf(message["reasoning_content"]) ?? textOf(message["reasoning"]);
-    if (reasoning !== undefined) this.#grow("reasoning", reasoning);
+    this.#reasoning(message);
     this.#content(message["content"]);
     const refusal = textOf(message["refusal"]);
     if (refusal !== undefined) this.#grow("refusal", refusal);
     const legacy = objectOf(message["function_call"]);
     if (legacy !== undefined) this.#calls.readLegacy(legacy);
     this.#calls.read(arrayOf(message["tool_calls"]), whole);
+    for (const image of arrayOf(message["images"])) this.#image(image);
     this.#unknown(message);
+  }
+
+  #reasoning(message: JsonObject): void {
+    const { text, field, blocks } = readReasoning(message);
+    if (text === undefined && blocks === undefined) return;
+    this.#grow("reasoning", text ?? "");
+    this.#field ??= field;
+    if (blocks !== undefined) this.#blocks = addBlocks(this.#blocks ?? {}, blocks);
   }
 
   #content(content: Json | undefined): void {
@@ -76,15 +89,32 @@ class ChatReader implements CandidateReader {
     for (const item of arrayOf(content)) {
       const piece = objectOf(item);
       if (piece === undefined) continue;
-      if (piece["type"] === "thinking") this.#thinking(piece["thinking"]);
+      if (piece["type"] === "thinking") this.#thought(thinkingText(piece["thinking"]));
       else if (typeof piece["text"] === "string") this.#content(piece["text"]);
-      else this.#extra({ content_parts: [piece] });
+      else if (piece["type"] === "image_url") this.#image(piece);
+      else this.#opaque({ content_parts: [piece] });
     }
   }
 
-  #thinking(thinking: Json | undefined): void {
-    const texts = typeof thinking === "string" ? [thinking] : arrayOf(thinking).map((item) => objectOf(item)?.["text"]);
-    for (const text of texts) if (typeof text === "string" && text !== "") this.#grow("reasoning", text);
+  #thought(text: string): void {
+    if (text !== "") this.#grow("reasoning", text);
+  }
+
+  /** An image of the answer, as OpenRouter has it. One that stands behind a URL is not ours to fetch. */
+  #image(item: Json): void {
+    const image = objectOf(item);
+    const source = image && readImageUrl(image["image_url"]);
+    if (source?.kind !== "data") return item === null ? undefined : this.#opaque({ images: [item] });
+    this.#closeText();
+    const part = this.#start({ type: "image", mediaType: source.mediaType });
+    this.#delta(part, source.base64);
+    this.#end(part, undefined);
+  }
+
+  /** A piece of the message that has no canonical word. It is kept as the fields that say it. */
+  #opaque(fields: JsonObject): void {
+    this.#closeText();
+    this.#end(this.#start({ type: "opaque" }), { "openai-chat": fields });
   }
 
   #unknown(message: JsonObject): void {
@@ -108,13 +138,16 @@ class ChatReader implements CandidateReader {
     }
     const logprobs = type === "reasoning" ? undefined : this.#logprobs;
     if (logprobs !== undefined) this.#logprobs = undefined;
-    this.#delta(this.#open.part, text, logprobs);
+    if (text !== "" || logprobs !== undefined) this.#delta(this.#open.part, text, logprobs);
   }
 
   #closeText(): void {
     if (this.#open === undefined) return;
-    this.#end(this.#open.part, undefined);
+    const keep = this.#open.type === "reasoning" ? keepOf({ field: this.#field, blocks: this.#blocks }) : undefined;
+    this.#end(this.#open.part, keep && { "openai-chat": keep });
     this.#open = undefined;
+    this.#field = undefined;
+    this.#blocks = undefined;
   }
 
   #start(head: PartHead): number {

@@ -5,19 +5,30 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import type { Extra } from "../../kernel/request.ts";
 import type { Usage } from "../../kernel/usage.ts";
-import { vendorFields } from "../shared/extra.ts";
+import { opaqueName, vendorFields } from "../shared/extra.ts";
 import { objectOf } from "../shared/json.ts";
+import { Completeness } from "../shared/openai-complete.ts";
 import { writeStreamError } from "../shared/openai-error-write.ts";
 import { writeFinish } from "../shared/openai-finish.ts";
+import { chatLogprobs } from "../shared/openai-logprobs.ts";
 import { doneEvent } from "../shared/openai-sse.ts";
 import { writeUsage } from "../shared/openai-usage.ts";
-import { usesFunctions } from "./legacy.ts";
+import { callLosses, calledAs, clientForm, writeImage } from "./client-form.ts";
+import type { ClientForm } from "./client-form.ts";
+import { blocksOf } from "./reasoning.ts";
+
+interface OpenPart {
+  readonly head: PartHead;
+  /** Which of the candidate's calls it is; -1 for what is none. */
+  readonly call: number;
+  /** An image's base64, which is told at once. */
+  base64: string;
+}
 
 interface Candidate {
   roleSent: boolean;
-  finished: boolean;
-  hasCalls: boolean;
-  readonly parts: Map<number, { readonly head: PartHead; readonly tool: number }>;
+  calls: number;
+  readonly parts: Map<number, OpenPart>;
 }
 
 /**
@@ -26,9 +37,10 @@ interface Candidate {
  */
 export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
   readonly #context: AnswerContext;
-  readonly #legacy: boolean;
+  readonly #form: ClientForm;
   readonly #withUsage: boolean;
   readonly #candidates = new Map<number, Candidate>();
+  readonly #completeness = new Completeness();
   /** Fields that every chunk bears. */
   #base: JsonObject;
   /** Fields that the next chunk bears. */
@@ -39,7 +51,7 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
 
   constructor(context: AnswerContext) {
     this.#context = context;
-    this.#legacy = usesFunctions(context.request);
+    this.#form = clientForm(context.request);
     this.#withUsage = objectOf(context.request["stream_options"])?.["include_usage"] === true;
     this.#base = this.#head({ type: "start" });
   }
@@ -79,10 +91,11 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
   end(): readonly string[] {
     if (this.#over) return [];
     this.#over = true;
-    const complete = this.#candidates.size > 0 && [...this.#candidates.values()].every((each) => each.finished);
-    if (!complete) return [writeStreamError(failure("broken-stream", "The answer ended before it was complete."))];
-    if (!this.#withUsage || this.#usage === undefined) return [doneEvent];
-    return [this.#chunk([], writeUsage(this.#usage, this.#usageRest)), doneEvent];
+    if (!this.#completeness.complete) {
+      return [writeStreamError(failure("broken-stream", "The answer ended before it was complete."))];
+    }
+    const usage = this.#withUsage ? writeUsage(this.#usage, this.#usageRest) : undefined;
+    return usage === undefined ? [doneEvent] : [this.#chunk([], usage), doneEvent];
   }
 
   #head(start: Extract<AnswerEvent, { type: "start" }>): JsonObject {
@@ -113,8 +126,9 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
   #candidate(index: number): Candidate {
     let candidate = this.#candidates.get(index);
     if (candidate === undefined) {
-      candidate = { roleSent: false, finished: false, hasCalls: false, parts: new Map() };
+      candidate = { roleSent: false, calls: 0, parts: new Map() };
       this.#candidates.set(index, candidate);
+      this.#completeness.see(index);
     }
     return candidate;
   }
@@ -142,34 +156,35 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
     const candidate = this.#candidate(event.candidate);
     const { head } = event;
     if (head.type !== "tool-call") {
-      candidate.parts.set(event.part, { head, tool: -1 });
+      candidate.parts.set(event.part, { head, call: -1, base64: "" });
       return [];
     }
-    const tool = [...candidate.parts.values()].filter((part) => part.tool >= 0).length;
-    candidate.parts.set(event.part, { head, tool });
-    candidate.hasCalls = true;
-    if (this.#legacy) {
+    const call = candidate.calls;
+    candidate.calls += 1;
+    candidate.parts.set(event.part, { head, call, base64: "" });
+    for (const loss of callLosses(head, call, this.#form)) this.#context.lost(loss);
+    if (this.#form.legacy) {
       // The legacy form has room for one call.
-      return tool > 0 ? [] : this.#choice(event.candidate, { function_call: { name: head.name, arguments: "" } });
+      return call > 0 ? [] : this.#choice(event.candidate, { function_call: { name: head.name, arguments: "" } });
     }
     const called =
-      head.tool === "custom"
+      calledAs(head, this.#form) === "custom"
         ? { type: "custom", custom: { name: head.name, input: "" } }
         : { type: "function", function: { name: head.name, arguments: "" } };
-    return this.#choice(event.candidate, { tool_calls: [{ index: tool, id: head.id, ...called }] });
+    return this.#choice(event.candidate, { tool_calls: [{ index: call, id: head.id, ...called }] });
   }
 
   #partDelta(event: Extract<AnswerEvent, { type: "part-delta" }>): string[] {
-    const candidate = this.#candidate(event.candidate);
-    const part = candidate.parts.get(event.part);
-    if (part === undefined || candidate.finished) return [];
+    const part = this.#candidate(event.candidate).parts.get(event.part);
+    if (part === undefined || this.#completeness.isFinished(event.candidate)) return [];
+    if (part.head.type === "image") part.base64 += event.text;
     if (event.text === "" && event.logprobs === undefined) return [];
-    const fields = event.logprobs === undefined ? {} : { logprobs: event.logprobs };
-    const delta = this.#delta(part.head, part.tool, event.text);
+    const fields = event.logprobs === undefined ? {} : { logprobs: chatLogprobs(event.logprobs) };
+    const delta = this.#delta(part, event.text);
     return delta === undefined ? [] : this.#choice(event.candidate, delta, fields);
   }
 
-  #delta(head: PartHead, tool: number, text: string): JsonObject | undefined {
+  #delta({ head, call }: OpenPart, text: string): JsonObject | undefined {
     switch (head.type) {
       case "text":
         return { content: text };
@@ -177,28 +192,45 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
         return { refusal: text };
       case "reasoning":
         return { reasoning_content: text };
-      case "image":
-      case "opaque":
-        return undefined;
       case "tool-call":
-        if (this.#legacy) return tool > 0 ? undefined : { function_call: { arguments: text } };
-        return {
-          tool_calls: [
-            {
-              index: tool,
-              ...(head.tool === "custom" ? { custom: { input: text } } : { function: { arguments: text } }),
-            },
-          ],
-        };
+        return this.#callDelta(calledAs(head, this.#form), call, text);
+      default:
+        return undefined;
     }
   }
 
-  /** What came with a call beside its name and arguments, such as a thought signature in `extra_content`. */
+  #callDelta(kind: "function" | "custom", call: number, text: string): JsonObject | undefined {
+    if (this.#form.legacy) return call > 0 ? undefined : { function_call: { arguments: text } };
+    const grown = kind === "custom" ? { custom: { input: text } } : { function: { arguments: text } };
+    return { tool_calls: [{ index: call, ...grown }] };
+  }
+
+  /**
+   * What came with a part beside its text, such as a call's thought signature in `extra_content`, or the blocks of
+   * reasoning; and what is told at once.
+   */
   #partEnd(event: Extract<AnswerEvent, { type: "part-end" }>): string[] {
     const part = this.#candidate(event.candidate).parts.get(event.part);
-    const keep = event.keep?.["openai-chat"];
-    if (keep === undefined || part?.head.type !== "tool-call" || this.#legacy) return [];
-    return this.#choice(event.candidate, { tool_calls: [{ ...keep, index: part.tool }] });
+    if (part === undefined || this.#completeness.isFinished(event.candidate)) return [];
+    const delta = this.#ending(part, event.keep);
+    return delta === undefined || Object.keys(delta).length === 0 ? [] : this.#choice(event.candidate, delta);
+  }
+
+  #ending({ head, call, base64 }: OpenPart, keep: Extra | undefined): JsonObject | undefined {
+    const own = keep?.["openai-chat"];
+    switch (head.type) {
+      case "image":
+        return { images: [writeImage(head.mediaType, base64)] };
+      case "reasoning":
+        return blocksOf(own);
+      case "opaque":
+        if (own === undefined) this.#context.lost({ field: opaqueName(keep), reason: "unsupported" });
+        return own;
+      case "tool-call":
+        return own === undefined || this.#form.legacy ? undefined : { tool_calls: [{ ...own, index: call }] };
+      default:
+        return undefined;
+    }
   }
 
   #extra(index: number, extra: Extra): string[] {
@@ -206,20 +238,20 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
     const message = vendorFields(extra, "openai-chat", "message");
     const choice = vendorFields(extra, "openai-chat", "choice");
     if (Object.keys(message).length === 0 && Object.keys(choice).length === 0) return [];
-    return this.#candidate(index).finished ? [] : this.#choice(index, message, choice);
+    return this.#completeness.isFinished(index) ? [] : this.#choice(index, message, choice);
   }
 
   #finish(event: Extract<AnswerEvent, { type: "finish" }>): string[] {
     const candidate = this.#candidate(event.candidate);
-    if (candidate.finished) return [];
-    const calls = !candidate.hasCalls ? "stop" : this.#legacy ? "function_call" : "tool_calls";
+    if (this.#completeness.isFinished(event.candidate)) return [];
+    const calls = candidate.calls === 0 ? "stop" : this.#form.legacy ? "function_call" : "tool_calls";
     this.#answerFields(event.extra);
     const fields = {
       ...vendorFields(event.extra, "openai-chat", "choice"),
       finish_reason: writeFinish(event.reason, calls),
     };
     const out = this.#choice(event.candidate, vendorFields(event.extra, "openai-chat", "message"), fields);
-    candidate.finished = true;
+    this.#completeness.finish(event.candidate);
     return out;
   }
 }

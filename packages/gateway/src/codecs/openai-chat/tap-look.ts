@@ -16,9 +16,14 @@ export function lookAtChoice(choice: JsonObject): ChoiceSight {
   // Mistral sends lists of pieces.
   if ((typeof said === "string" || Array.isArray(said)) && said.length > 0) return content;
   if (isText(delta["reasoning_content"]) || isText(delta["reasoning"]) || isText(delta["refusal"])) return content;
-  return isJsonObject(delta["audio"]) ? content : nothing;
+  if (isText(delta["reasoning_text"]) || isFilled(delta["reasoning_details"])) return content;
+  return isJsonObject(delta["audio"]) || isFilled(delta["images"]) ? content : nothing;
 }
 
 function isText(value: unknown): boolean {
   return typeof value === "string" && value !== "";
+}
+
+function isFilled(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0;
 }

@@ -149,3 +149,23 @@ test("a developer message to a backend that knows no such role must be translate
   assert.equal(openaiChat.egress.passThrough(view(body), { ...dialect, developerRole: false }), undefined);
   assert.notEqual(openaiChat.egress.passThrough(view(body), dialect), undefined);
 });
+
+const translated: readonly (readonly [string, JsonObject, Partial<Dialect>])[] = [
+  ["Responses' form", { input: [{ role: "user" }] }, {}],
+  ["Cursor's flat custom tools", { messages: [], tools: [{ type: "custom", name: "patch" }] }, {}],
+  ["Anthropic's tools", { messages: [], tools: [{ name: "f", input_schema: {} }] }, {}],
+  ["another vendor's state", { messages: [{ role: "user", content: "patchbay:abc" }] }, {}],
+  ["reasoning that is refused", { messages: [{ role: "user", reasoning_content: "r" }] }, { reasoningBack: "never" }],
+  ["calls without reasoning", { messages: [{ role: "user", tool_calls: [] }] }, { reasoningBack: "required" }],
+];
+for (const [name, body, row] of translated) {
+  test(`what edits do not reach must be translated: ${name}`, () => {
+    assert.equal(openaiChat.egress.passThrough(view(body), { ...dialect, ...row }), undefined);
+  });
+}
+
+test("nested custom tools, and calls with their reasoning, pass", () => {
+  const messages = [{ role: "user", tool_calls: [], reasoning_content: "r" }];
+  const body = { messages, tools: [{ type: "custom", custom: { name: "patch" } }] };
+  assert.notEqual(openaiChat.egress.passThrough(view(body), { ...dialect, reasoningBack: "required" }), undefined);
+});

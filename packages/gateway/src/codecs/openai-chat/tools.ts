@@ -4,6 +4,8 @@ import type { Loss } from "../../kernel/loss.ts";
 import type { Tool, ToolChoice } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
 import { objectOf, unlessEmpty, without } from "../shared/json.ts";
+import { withProperties } from "../shared/object-properties.ts";
+import { cacheMark } from "./cache-marks.ts";
 
 const functionFields = new Set(["name", "description", "parameters", "strict"]);
 const customFields = new Set(["name", "description", "format"]);
@@ -21,10 +23,15 @@ export function readTools(value: Json | undefined, complaints: Complaints): Read
   for (const [index, item] of (complaints.array(value, "tools") ?? []).entries()) {
     const path = `tools[${index}]`;
     const entry = complaints.requiredObject(item, path);
-    const type = entry && complaints.requiredString(entry["type"], `${path}.type`);
+    const type = entry && complaints.requiredString(entry["type"] ?? guessType(entry), `${path}.type`);
     if (entry === undefined || type === undefined) continue;
     if (type !== "function" && type !== "custom") {
       unknown.push(entry);
+      continue;
+    }
+    const flat = readFlat(entry, type, path, complaints);
+    if (flat !== undefined) {
+      tools.push(flat);
       continue;
     }
     const inner = complaints.requiredObject(entry[type], `${path}.${type}`);
@@ -35,9 +42,30 @@ export function readTools(value: Json | undefined, complaints: Complaints): Read
       ...without(entry, new Set(["type", type])),
       ...(innerRest && { [type]: innerRest }),
     });
-    tools.push({ ...tool, ...(rest && { extra: { "openai-chat": rest } }) });
+    const mark = cacheMark(entry) ?? cacheMark(inner);
+    tools.push({ ...tool, ...(rest && { extra: { "openai-chat": rest, ...mark } }) });
   }
   return { tools, unknown };
+}
+
+/** Anthropic's tools bear no type. */
+function guessType(entry: JsonObject): "function" | undefined {
+  return objectOf(entry["input_schema"]) === undefined ? undefined : "function";
+}
+
+/** A tool without the inner object, as Responses has them, or Anthropic; undefined for any other. Cursor sends both. */
+function readFlat(
+  entry: JsonObject,
+  type: "function" | "custom",
+  path: string,
+  complaints: Complaints,
+): Tool | undefined {
+  if (entry[type] !== undefined || entry["name"] === undefined) return undefined;
+  const { input_schema, parameters, ...rest } = entry;
+  const schema = parameters ?? input_schema;
+  return type === "custom"
+    ? readCustom(entry, path, complaints)
+    : readFunction(schema === undefined ? rest : { ...rest, parameters: schema }, path, complaints);
 }
 
 /** Reads the legacy `functions`, which are tools without a wrapper. */
@@ -70,7 +98,9 @@ function readCustom(inner: JsonObject, path: string, complaints: Complaints): To
 /** One entry of `tools`. */
 export function writeTool(tool: Tool): JsonObject {
   const rest = tool.extra?.["openai-chat"] ?? {};
-  const inner = tool.tool === "custom" ? customOf(tool) : functionOf(tool);
+  const { parameters } = tool;
+  const whole = parameters === undefined ? tool : { ...tool, parameters: withProperties(parameters) };
+  const inner = tool.tool === "custom" ? customOf(tool) : functionOf(whole);
   return { ...rest, type: tool.tool, [tool.tool]: inner };
 }
 
@@ -106,6 +136,10 @@ export function readToolChoice(
   if (type === undefined) return undefined;
   if (type !== "function" && type !== "custom")
     return { type: "opaque", keep: { "openai-chat": { tool_choice: choice } } };
+  // Flat, as Responses has it.
+  if (choice[type] === undefined && typeof choice["name"] === "string") {
+    return { type: "tool", tool: type, name: choice["name"] };
+  }
   const path = `tool_choice.${type}`;
   const inner = complaints.requiredObject(choice[type], path);
   const name = inner && complaints.requiredString(inner["name"], `${path}.name`);

@@ -1,15 +1,17 @@
 import type { AnswerContext } from "../../kernel/codec.ts";
-import type { AnswerEvent } from "../../kernel/event.ts";
+import type { AnswerEvent, PartHead } from "../../kernel/event.ts";
 import { failure } from "../../kernel/failure.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
+import type { Loss } from "../../kernel/loss.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import type { Usage } from "../../kernel/usage.ts";
 import { mergeAll, vendorFields } from "../shared/extra.ts";
 import { foldAnswer } from "../shared/fold.ts";
-import { objectOf } from "../shared/json.ts";
-import { joinLogprobs } from "../shared/openai-decoder.ts";
+import { arrayOf, countOf, objectOf } from "../shared/json.ts";
+import { Completeness } from "../shared/openai-complete.ts";
 import { writeStreamError } from "../shared/openai-error-write.ts";
 import { writeFinish } from "../shared/openai-finish.ts";
+import { completionLogprobs, joinLogprobs } from "../shared/openai-logprobs.ts";
 import { doneEvent } from "../shared/openai-sse.ts";
 import { writeUsage } from "../shared/openai-usage.ts";
 
@@ -25,36 +27,64 @@ function headOf(context: AnswerContext, start: { id?: string; created?: number; 
   };
 }
 
-/** What an answer begins with: the prompt itself, if the client wants it back. */
-function echoed({ request }: AnswerContext): string {
+/**
+ * What an answer begins with: the prompt itself, if the client wants it back. The answers to several prompts come one
+ * prompt after the other, `n` of each.
+ */
+function echoed({ request }: AnswerContext, candidate: number): string {
   if (request["echo"] !== true) return "";
-  const { prompt } = request;
-  const text = Array.isArray(prompt) ? (prompt as readonly Json[])[0] : prompt;
+  const prompts = Array.isArray(request["prompt"]) ? arrayOf(request["prompt"]) : [request["prompt"] ?? ""];
+  const each = Math.max(1, countOf(request["n"]) ?? 1);
+  const text = prompts[Math.floor(candidate / each)] ?? prompts[0];
   return typeof text === "string" ? text : "";
 }
 
-/** A `text_completion` from an answer's events, as JSON text. Reasoning has no place in one. */
+/** What a completion says of a part. It has text alone: anything else is lost, but for a refusal, which is told as text. */
+function lossOf(head: PartHead): Loss | undefined {
+  switch (head.type) {
+    case "text":
+      return undefined;
+    case "refusal":
+      return { field: "refusal", reason: "approximated" };
+    case "tool-call":
+      return { field: "tool_calls", reason: "unsupported" };
+    default:
+      return { field: head.type === "image" ? "images" : head.type, reason: "unsupported" };
+  }
+}
+
+const isText = (head: PartHead) => head.type === "text" || head.type === "refusal";
+
+/** A `text_completion` from an answer's events, as JSON text. */
 export function writeAnswer(events: readonly AnswerEvent[], context: AnswerContext): string {
   const answer = foldAnswer(events);
   const choices = [...answer.candidates]
     .toSorted(([left], [right]) => left - right)
     .map(([index, candidate]): JsonObject => {
-      const parts = candidate.parts.filter(({ head }) => head.type === "text" || head.type === "refusal");
+      for (const loss of candidate.parts.flatMap(({ head }) => lossOf(head) ?? [])) context.lost(loss);
+      let text = echoed(context, index);
+      const logprobs: Json[] = [];
+      for (const part of candidate.parts.filter(({ head }) => isText(head))) {
+        const joined = joinLogprobs(part.logprobs);
+        if (joined !== undefined) logprobs.push(completionLogprobs(joined, text.length));
+        text += part.text;
+      }
       return {
         ...mergeAll(candidate.extras.map((extra) => vendorFields(extra, protocol, "choice"))),
-        text: echoed(context) + parts.map((part) => part.text).join(""),
+        text,
         index,
-        logprobs: joinLogprobs(parts.flatMap((part) => part.logprobs)) ?? null,
+        logprobs: joinLogprobs(logprobs) ?? null,
         finish_reason: candidate.finish === undefined ? null : writeFinish(candidate.finish, "stop"),
       };
     });
   const extras = [...answer.extras, ...[...answer.candidates.values()].flatMap((each) => each.extras)];
   const usageRest = mergeAll(answer.usageExtras.map((extra) => vendorFields(extra, protocol, "usage")));
+  const usage = writeUsage(answer.usage, usageRest);
   const body: JsonObject = {
     ...mergeAll(extras.map((extra) => vendorFields(extra, protocol, "answer"))),
     ...headOf(context, answer),
     choices,
-    ...(answer.usage && { usage: writeUsage(answer.usage, usageRest) }),
+    ...(usage && { usage }),
   };
   return JSON.stringify(body);
 }
@@ -63,8 +93,9 @@ export function writeAnswer(events: readonly AnswerEvent[], context: AnswerConte
 export class CompletionStreamEncoder implements Machine<AnswerEvent, string> {
   readonly #context: AnswerContext;
   readonly #withUsage: boolean;
-  /** By candidate: whether it has finished. */
-  readonly #candidates = new Map<number, boolean>();
+  readonly #completeness = new Completeness();
+  /** By candidate: the length of what was told, for the places of tokens. */
+  readonly #told = new Map<number, number>();
   /** Parts that are written, as `candidate/part`. */
   readonly #parts = new Set<string>();
   #head: JsonObject;
@@ -87,14 +118,14 @@ export class CompletionStreamEncoder implements Machine<AnswerEvent, string> {
           ...headOf(this.#context, event),
         };
         return [];
-      case "part-start":
-        if (event.head.type === "text" || event.head.type === "refusal") {
-          this.#parts.add(`${event.candidate}/${event.part}`);
-        }
+      case "part-start": {
+        const loss = lossOf(event.head);
+        if (loss !== undefined) this.#context.lost(loss);
+        if (isText(event.head)) this.#parts.add(`${event.candidate}/${event.part}`);
         return this.#begin(event.candidate);
+      }
       case "part-delta":
-        if (!this.#parts.has(`${event.candidate}/${event.part}`)) return [];
-        return [this.#choice(event.candidate, { text: event.text, logprobs: event.logprobs ?? null })];
+        return this.#delta(event);
       case "usage":
         this.#usage = { ...this.#usage, ...event.usage };
         this.#usageRest = { ...this.#usageRest, ...vendorFields(event.extra, protocol, "usage") };
@@ -107,7 +138,8 @@ export class CompletionStreamEncoder implements Machine<AnswerEvent, string> {
       }
       case "finish": {
         const begun = this.#begin(event.candidate);
-        this.#candidates.set(event.candidate, true);
+        if (this.#completeness.isFinished(event.candidate)) return [];
+        this.#completeness.finish(event.candidate);
         return [...begun, this.#choice(event.candidate, { finish_reason: writeFinish(event.reason, "stop") })];
       }
       case "failure":
@@ -121,17 +153,27 @@ export class CompletionStreamEncoder implements Machine<AnswerEvent, string> {
   end(): readonly string[] {
     if (this.#over) return [];
     this.#over = true;
-    const complete = this.#candidates.size > 0 && [...this.#candidates.values()].every(Boolean);
-    if (!complete) return [writeStreamError(failure("broken-stream", "The answer ended before it was complete."))];
-    if (!this.#withUsage || this.#usage === undefined) return [doneEvent];
-    return [this.#chunk([], writeUsage(this.#usage, this.#usageRest)), doneEvent];
+    if (!this.#completeness.complete) {
+      return [writeStreamError(failure("broken-stream", "The answer ended before it was complete."))];
+    }
+    const usage = this.#withUsage ? writeUsage(this.#usage, this.#usageRest) : undefined;
+    return usage === undefined ? [doneEvent] : [this.#chunk([], usage), doneEvent];
   }
 
   #begin(candidate: number): string[] {
-    if (this.#candidates.has(candidate)) return [];
-    this.#candidates.set(candidate, false);
-    const text = echoed(this.#context);
+    if (!this.#completeness.see(candidate)) return [];
+    const text = echoed(this.#context, candidate);
+    this.#told.set(candidate, text.length);
     return text === "" ? [] : [this.#choice(candidate, { text })];
+  }
+
+  #delta(event: Extract<AnswerEvent, { type: "part-delta" }>): string[] {
+    const { candidate, part, text } = event;
+    if (!this.#parts.has(`${candidate}/${part}`) || this.#completeness.isFinished(candidate)) return [];
+    const offset = this.#told.get(candidate) ?? 0;
+    this.#told.set(candidate, offset + text.length);
+    const logprobs = event.logprobs === undefined ? null : completionLogprobs(event.logprobs, offset);
+    return [this.#choice(candidate, { text, logprobs })];
   }
 
   #choice(index: number, fields: JsonObject): string {

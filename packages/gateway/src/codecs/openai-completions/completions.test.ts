@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Dialect } from "../../kernel/codec.ts";
+import type { AnswerEvent, PartHead } from "../../kernel/event.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
+import type { Loss } from "../../kernel/loss.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
+import { chatLogprobs } from "../shared/openai-logprobs.ts";
 import {
   asked,
   chunksOf,
@@ -56,8 +59,8 @@ const refused: readonly (readonly [JsonObject, string, RegExp])[] = [
   [{ prompt: [1, 2] }, "prompt", /token ids cannot be translated/],
   [{ prompt: [[1, 2]] }, "prompt", /token ids cannot be translated/],
   [{ prompt: "a", suffix: "b" }, "suffix", /cannot be translated/],
-  [{ prompt: "a", best_of: 2 }, "best_of", /cannot be translated/],
-  [{ prompt: "a", logprobs: 1 }, "logprobs", /cannot be translated/],
+  [{ prompt: "a", best_of: 3, n: 2 }, "best_of", /cannot be translated/],
+  [{ prompt: "a", logprobs: 6 }, "logprobs", /above maximum/],
   [{ prompt: "a", echo: "yes" }, "echo", /expected a boolean/],
 ];
 for (const [fields, param, message] of refused) {
@@ -165,3 +168,84 @@ test("only text starts an answer", () => {
   assert.equal(watch(openaiCompletions, ['{"choices":[{"index":0,"text":""}]}']).seen.started, false);
   assert.equal(watch(openaiCompletions, ['{"choices":[{"index":0,"text":"x"}]}']).seen.started, true);
 });
+
+test("several prompts are echoed each to its own answers", () => {
+  const events: AnswerEvent[] = [0, 1, 2, 3].flatMap((candidate) => [
+    { type: "part-start", candidate, part: 0, head: { type: "text" } },
+    { type: "part-delta", candidate, part: 0, text: String(candidate) },
+    { type: "part-end", candidate, part: 0 },
+    { type: "finish", candidate, reason: { unified: "stop", raw: "stop" } },
+  ]);
+  const request = { prompt: ["a", "b"], n: 2, echo: true };
+  const whole: { choices: { text: string }[] } = JSON.parse(
+    openaiCompletions.ingress.writeAnswer(events, context(request)),
+  );
+  assert.deepEqual(
+    whole.choices.map(({ text }) => text),
+    ["a0", "a1", "b2", "b3"],
+  );
+});
+
+test("log probabilities go to chat and come back from it", () => {
+  assert.deepEqual(again({ model: "m", prompt: "x", logprobs: 2 }), { model: "m", prompt: "x", logprobs: 2 });
+  const logprobs = {
+    content: [
+      { token: "He", logprob: -1, bytes: [72, 101], top_logprobs: [{ token: "Ho", logprob: -2, bytes: null }] },
+      { token: "y", logprob: -3, bytes: [121], top_logprobs: [] },
+    ],
+    refusal: null,
+  };
+  const completion = {
+    tokens: ["He", "y"],
+    token_logprobs: [-1, -3],
+    top_logprobs: [{ Ho: -2 }, {}],
+    text_offset: [2, 4],
+  };
+  const events: AnswerEvent[] = [
+    { type: "part-start", candidate: 0, part: 0, head: { type: "text" } },
+    { type: "part-delta", candidate: 0, part: 0, text: "Hey", logprobs },
+    { type: "part-end", candidate: 0, part: 0 },
+    { type: "finish", candidate: 0, reason: { unified: "stop", raw: "stop" } },
+  ];
+  const request = { prompt: "> ", echo: true };
+  const whole: { choices: JsonObject[] } = JSON.parse(openaiCompletions.ingress.writeAnswer(events, context(request)));
+  assert.deepEqual(whole.choices[0]?.["logprobs"], completion);
+  const streamed = chunksOf(encode(openaiCompletions, events, request)).map(
+    (chunk) => objectOf(arrayOf(chunk["choices"])[0])?.["logprobs"],
+  );
+  assert.deepEqual(streamed[1], completion);
+  assert.deepEqual(objectOf(chatLogprobs(completion))?.["content"], [
+    { token: "He", logprob: -1, bytes: [72, 101], top_logprobs: [{ token: "Ho", logprob: -2, bytes: [72, 111] }] },
+    { token: "y", logprob: -3, bytes: [121], top_logprobs: [] },
+  ]);
+});
+
+const losing: readonly (readonly [PartHead, Loss])[] = [
+  [{ type: "reasoning" }, { field: "reasoning", reason: "unsupported" }],
+  [{ type: "refusal" }, { field: "refusal", reason: "approximated" }],
+  [{ type: "opaque" }, { field: "opaque", reason: "unsupported" }],
+  [
+    { type: "image", mediaType: "image/png" },
+    { field: "images", reason: "unsupported" },
+  ],
+  [
+    { type: "tool-call", id: "a", name: "f", tool: "function" },
+    { field: "tool_calls", reason: "unsupported" },
+  ],
+];
+for (const [head, expected] of losing) {
+  test(`a completion tells that it has no room for: ${head.type}`, () => {
+    const losses: Loss[] = [];
+    const hearing = { ...context(), lost: (loss: Loss) => void losses.push(loss) };
+    const events: AnswerEvent[] = [
+      { type: "part-start", candidate: 0, part: 0, head },
+      { type: "part-end", candidate: 0, part: 0 },
+      { type: "finish", candidate: 0, reason: { unified: "tool-calls", raw: "tool_calls" } },
+    ];
+    const whole: { choices: JsonObject[] } = JSON.parse(openaiCompletions.ingress.writeAnswer(events, hearing));
+    assert.equal(whole.choices[0]?.["finish_reason"], "stop");
+    const machine = openaiCompletions.ingress.streamEncoder(hearing);
+    for (const event of events) machine.push(event);
+    assert.deepEqual(losses, [expected, expected]);
+  });
+}

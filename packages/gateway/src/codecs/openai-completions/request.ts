@@ -7,10 +7,14 @@ import type { Result } from "../../kernel/result.ts";
 import { Complaints } from "../shared/complaints.ts";
 import { foreignLosses } from "../shared/extra.ts";
 import { objectOf, unlessEmpty, without } from "../shared/json.ts";
+import { readSampling, readStreamOptions, writeSampling, writeStreamOptions } from "../shared/openai-sampling.ts";
+
+/** Most alternatives to a token that a completion tells. */
+const mostLogprobs = 5;
 
 /**
  * Reads a legacy completion request as one message of the user's. Only what a conversation can say is accepted;
- * several prompts, token ids, `suffix`, `best_of` and `logprobs` can be served without translation only.
+ * several prompts, token ids, `suffix` and a `best_of` beyond `n` can be served without translation only.
  */
 export function readRequest(body: JsonObject): Result<DecodedRequest> {
   const complaints = new Complaints();
@@ -22,38 +26,30 @@ export function readRequest(body: JsonObject): Result<DecodedRequest> {
 
 function readBody(body: JsonObject, complaints: Complaints): GenerationRequest {
   const { model, prompt, suffix, best_of, logprobs, echo, max_tokens, n, stream, ...afterLimits } = body;
-  const { stream_options, user, temperature, top_p, top_k, min_p, ...afterSampling } = afterLimits;
-  const { frequency_penalty, presence_penalty, seed, stop, ...rest } = afterSampling;
+  const { stream_options, user, ...afterUser } = afterLimits;
+  const { sampling, rest } = readSampling(afterUser, complaints);
   const name = complaints.requiredString(model, "model");
   const text = readPrompt(prompt, complaints);
+  const candidates = complaints.integer(n, "n", { least: 1, most: 128 });
   if ((complaints.string(suffix, "suffix") ?? "") !== "") refuse("suffix", complaints);
   const best = complaints.integer(best_of, "best_of", { least: 0, most: 20 });
-  if (best !== undefined && best > 1) refuse("best_of", complaints);
-  if (complaints.integer(logprobs, "logprobs", { least: 0, most: 5 }) !== undefined) refuse("logprobs", complaints);
+  // The best of as many as are wanted are all of them.
+  if (best !== undefined && best > (candidates ?? 1)) refuse("best_of", complaints);
+  const topLogprobs = complaints.integer(logprobs, "logprobs", { least: 0, most: mostLogprobs });
   // Echoing is the encoder's task, which sees the client's body.
   complaints.boolean(echo, "echo");
-  const options = complaints.object(stream_options, "stream_options");
-  const streamRest = options && unlessEmpty(without(options, new Set(["include_usage"])));
+  const streamRest = readStreamOptions(stream_options, complaints);
   const extra = unlessEmpty({ ...rest, ...(streamRest && { stream_options: streamRest }) });
   return {
     operation: "generate",
     model: name ?? "",
     messages: [{ role: "user", parts: [{ type: "text", text }] }],
     tools: [],
-    sampling: compact({
-      temperature: complaints.number(temperature, "temperature"),
-      topP: complaints.number(top_p, "top_p"),
-      topK: complaints.number(top_k, "top_k"),
-      minP: complaints.number(min_p, "min_p"),
-      frequencyPenalty: complaints.number(frequency_penalty, "frequency_penalty"),
-      presencePenalty: complaints.number(presence_penalty, "presence_penalty"),
-      seed: complaints.integer(seed, "seed"),
-      stop: complaints.strings(stop, "stop"),
-    }),
+    sampling: { ...sampling, ...(topLogprobs !== undefined && { logprobs: true, topLogprobs }) },
     stream: complaints.boolean(stream, "stream") ?? false,
     ...compact({
       maxOutputTokens: complaints.integer(max_tokens, "max_tokens", { least: 0 }),
-      candidates: complaints.integer(n, "n", { least: 1, most: 128 }),
+      candidates,
       user: complaints.string(user, "user"),
       extra: extra && { "openai-completions": extra },
     }),
@@ -92,29 +88,20 @@ export function writeRequest(
   if (request.operation !== "generate") throw new TypeError(`A completion request cannot ${request.operation}.`);
   const own = request.extra?.["openai-completions"] ?? {};
   const losses: Loss[] = foreignLosses(request.extra, "openai-completions", "");
-  const { sampling } = request;
-  const askUsage = request.stream && dialect.streamUsage;
+  const { logprobs, topLogprobs = 0 } = request.sampling;
+  if (logprobs === true && topLogprobs > mostLogprobs) losses.push({ field: "top_logprobs", reason: "approximated" });
   const body = {
     ...without(own, woven),
     model: request.model,
     prompt: writePrompt(request, losses),
+    ...writeSampling(request.sampling),
     ...compact({
       max_tokens: request.maxOutputTokens,
-      temperature: sampling.temperature,
-      top_p: sampling.topP,
-      top_k: sampling.topK,
-      min_p: sampling.minP,
-      frequency_penalty: sampling.frequencyPenalty,
-      presence_penalty: sampling.presencePenalty,
-      seed: sampling.seed,
-      stop: sampling.stop,
+      logprobs: logprobs === true ? Math.min(topLogprobs, mostLogprobs) : undefined,
       n: request.candidates,
       user: request.user,
       stream: request.stream || undefined,
-      stream_options: unlessEmpty({
-        ...objectOf(own["stream_options"]),
-        ...(askUsage && { include_usage: true }),
-      }),
+      stream_options: writeStreamOptions(request.stream && dialect.streamUsage, objectOf(own["stream_options"])),
     }),
   } as JsonObject;
   return { body, losses: [...losses, ...unsaid(request)] };
@@ -145,7 +132,7 @@ function unsaid(request: GenerationRequest): readonly Loss[] {
     parallel_tool_calls: request.parallelToolCalls !== undefined,
     reasoning_effort: request.reasoning !== undefined,
     response_format: request.output !== undefined && request.output.type !== "text",
-    logprobs: request.sampling.logprobs === true,
+    verbosity: request.verbosity !== undefined,
   };
   return Object.entries(fields).flatMap(([field, given]) => (given ? [{ field, reason: "unsupported" as const }] : []));
 }

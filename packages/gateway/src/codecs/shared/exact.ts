@@ -16,8 +16,11 @@ const exact = JSON as unknown as {
   ): unknown;
 };
 
-/** Without this many digits in a row no number loses anything in a double that another program would miss. */
-const risky = /\d{16}/;
+/**
+ * A number with so many digits in a row that a double may lose some that another program would miss. What stands before
+ * it keeps the digits of ids within strings from being taken for one.
+ */
+const risky = /(?:^|[:,[\s])-?(?:\d+\.)?\d{16}/;
 
 /** Whether a value is a number that a double cannot hold, kept as its text. */
 export function isExact(value: unknown): boolean {
@@ -37,7 +40,12 @@ export function parseExact(text: string): Json {
 
 function loses(value: number, source: string): boolean {
   if (/^-?\d+$/.test(source)) return !Number.isSafeInteger(value) && String(value) !== source;
-  return risky.test(source) && String(value) !== source;
+  // Seventeen digits tell one double from all others; more were meant to be more.
+  const digits = source
+    .replace(/[eE].*$/, "")
+    .replaceAll(/\D/g, "")
+    .replace(/^0+/, "");
+  return digits.length > 17 && String(value) !== source;
 }
 
 /** The parsed object; undefined for text that is not JSON, or not an object. */

@@ -1,7 +1,9 @@
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
+import { everyProtocol } from "../../kernel/protocol.ts";
 import type { Protocol } from "../../kernel/protocol.ts";
 import type { Extra } from "../../kernel/request.ts";
+import { isExact } from "./exact.ts";
 import { arrayOf, objectOf, unlessEmpty } from "./json.ts";
 
 /**
@@ -30,13 +32,65 @@ export function vendorFields(extra: Extra | undefined, protocol: Protocol, place
   return objectOf(extra?.[protocol]?.[place]) ?? {};
 }
 
-/** A loss for each entry that belongs to another protocol than the one being written. */
+/** Entries that are no losses elsewhere: marks of ours, and fields kept raw whose meaning the canonical request has. */
+const understood: { readonly [P in Protocol]?: ReadonlySet<string> } = {
+  "openai-chat": new Set([
+    "functions",
+    "function_call",
+    "cache_control",
+    "reasoning_effort",
+    "reasoning",
+    "include_reasoning",
+    "thinking",
+    "enable_thinking",
+    "thinking_budget",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+  ]),
+  // Caching and the size of a stream's pieces are between a client and its vendor.
+  "anthropic-messages": new Set(["cache_control", "eager_input_streaming", "$toolPlaces"]),
+  // Caching and pieces again. Responses are stored by the gateway itself, encrypted reasoning travels whether it is
+  // asked for or not, names of a namespace find back to it, and a client's word to its own vendor is between those two.
+  "openai-responses": new Set([
+    "stream_options",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "prompt_cache_options",
+    "store",
+    "include",
+    "namespace",
+    "client_metadata",
+    "internal_chat_message_metadata_passthrough",
+  ]),
+};
+
+/** A loss for each entry that belongs to another protocol than the one being written, and says something. */
 export function foreignLosses(extra: Extra | undefined, protocol: Protocol, prefix: string): Loss[] {
   if (extra === undefined) return [];
-  return Object.entries(extra)
-    .filter(([name]) => name !== protocol)
-    .flatMap(([, fields]) => Object.keys(fields ?? {}))
-    .map((field) => ({ field: prefix + field, reason: "unsupported" as const }));
+  return everyProtocol
+    .filter((name) => name !== protocol)
+    .flatMap((name) =>
+      Object.entries(extra[name] ?? {}).filter(
+        ([field, value]) => saysSomething(field, value) && understood[name]?.has(field) !== true,
+      ),
+    )
+    .map(([field]) => ({ field: prefix + field, reason: "unsupported" as const }));
+}
+
+function saysSomething(field: string, value: Json): boolean {
+  // Nothing is stored elsewhere anyway.
+  if (field === "store" && value === false) return false;
+  if (Array.isArray(value)) return value.length > 0;
+  return value !== null && (typeof value !== "object" || isExact(value) || Object.keys(value).length > 0);
+}
+
+/** The name of an opaque part that is lost: the `type` that its own protocol gives it, such as `server_tool_use`. */
+export function opaqueName(keep: Extra | undefined): string {
+  for (const protocol of everyProtocol) {
+    const type = keep?.[protocol]?.["type"];
+    if (typeof type === "string") return type;
+  }
+  return "content";
 }
 
 /** The objects as one, where a later entry replaces an earlier one. */

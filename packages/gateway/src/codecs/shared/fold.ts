@@ -9,6 +9,8 @@ export interface FoldedPart {
   /** What came with the deltas, in order. */
   readonly logprobs: Json[];
   keep?: Extra;
+  /** The endpoint that `keep` came from. */
+  origin?: string;
 }
 
 export interface FoldedCandidate {
@@ -65,6 +67,7 @@ export function foldAnswer(events: readonly AnswerEvent[]): FoldedAnswer {
       case "part-end": {
         const part = candidate(event.candidate).parts[event.part];
         if (part !== undefined && event.keep !== undefined) part.keep = event.keep;
+        if (part !== undefined && event.origin !== undefined) part.origin = event.origin;
         break;
       }
       case "extra":

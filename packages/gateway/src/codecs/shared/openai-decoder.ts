@@ -1,13 +1,15 @@
-import type { WireEvent } from "../../kernel/codec.ts";
+import type { DecodeContext, WireEvent } from "../../kernel/codec.ts";
 import type { AnswerEvent } from "../../kernel/event.ts";
 import type { Failure } from "../../kernel/failure.ts";
 import { failure } from "../../kernel/failure.ts";
 import { compact } from "../../kernel/json.ts";
-import type { Json, JsonObject } from "../../kernel/json.ts";
+import type { JsonObject } from "../../kernel/json.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import type { Protocol } from "../../kernel/protocol.ts";
+import { parseExactObject } from "./exact.ts";
 import { ChangedFields, vendorExtra } from "./extra.ts";
-import { arrayOf, countOf, objectOf, parseObject, textOf } from "./json.ts";
+import { arrayOf, countOf, objectOf, textOf } from "./json.ts";
+import { Completeness } from "./openai-complete.ts";
 import { errorInside, readError } from "./openai-error-read.ts";
 import { readFinish } from "./openai-finish.ts";
 import { isDone } from "./openai-sse.ts";
@@ -16,8 +18,8 @@ import { findUsage, readUsage, usageRemainder } from "./openai-usage.ts";
 /** What the reader of one candidate may say and know. */
 export interface CandidateContext {
   readonly candidate: number;
-  /** The backend's id of the answer; empty if it has none. */
-  readonly answerId: string;
+  /** Unique per attempt, to make ids of: those of answers are not (Ollama's has three digits). */
+  readonly id: string;
   readonly emit: (event: AnswerEvent) => void;
 }
 
@@ -39,9 +41,8 @@ export interface AnswerGrammar {
 interface Candidate {
   readonly reader: CandidateReader;
   readonly fields: ChangedFields;
-  finished: boolean;
-  /** The latest choice had a finish reason of "": an end for some backends, but only `[DONE]` tells. */
-  emptyFinish: boolean;
+  /** The stop string that was hit, where the backend tells. */
+  stopSequence: string | undefined;
 }
 
 const answerFields = new Set(["id", "object", "created", "model", "choices", "usage", "error", "obfuscation"]);
@@ -50,6 +51,11 @@ const choiceFields = new Set(["index", "delta", "message", "text", "finish_reaso
 export const noFinish = "The provider's answer ended before it was complete.";
 export const notJson = "The provider sent an event that is not a JSON object.";
 const noChoices = "The provider's answer has no choices.";
+
+/** vLLM's `stop_reason` and SGLang's `matched_stop`: the stop string, or a token's number. */
+function stopSequence(choice: JsonObject): string | undefined {
+  return textOf(choice["stop_reason"]) ?? textOf(choice["matched_stop"]);
+}
 
 /** The number of a choice: its `index`, or its place in the list where the backend left that out. */
 export function choiceIndex(choice: JsonObject, place: number): number {
@@ -62,17 +68,19 @@ export function choiceIndex(choice: JsonObject, place: number): number {
  */
 export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
   readonly #grammar: AnswerGrammar;
+  readonly #id: string;
   readonly #candidates = new Map<number, Candidate>();
+  readonly #completeness = new Completeness();
   readonly #fields = new ChangedFields(answerFields);
   #waiting: JsonObject = {};
   #usage = "";
-  #answerId = "";
   #started = false;
   #over = false;
   #out: AnswerEvent[] = [];
 
-  constructor(grammar: AnswerGrammar) {
+  constructor(grammar: AnswerGrammar, { id }: DecodeContext) {
     this.#grammar = grammar;
+    this.#id = id;
   }
 
   push(event: WireEvent): readonly AnswerEvent[] {
@@ -81,7 +89,7 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
       this.#conclude(true);
       return this.#take();
     }
-    const chunk = parseObject(event.data);
+    const chunk = parseExactObject(event.data);
     if (chunk === undefined) this.#fail(failure("broken-stream", notJson));
     else if (event.event === "error") this.#fail(readError(0, chunk));
     else this.#chunk(chunk);
@@ -96,7 +104,7 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
   /** The events of an unstreamed answer. */
   whole(body: JsonObject): readonly AnswerEvent[] {
     this.#chunk(body);
-    if (!this.#over && this.#candidates.size === 0) this.#fail(failure("bad-response", noChoices));
+    if (!this.#over && !this.#completeness.seenAny) this.#fail(failure("bad-response", noChoices));
     if (!this.#over) this.#conclude(true);
     return this.#take();
   }
@@ -113,11 +121,8 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
   }
 
   #conclude(marked: boolean): void {
-    for (const [index, candidate] of this.#candidates) {
-      if (marked && !candidate.finished && candidate.emptyFinish) this.#finish(index, candidate, "");
-    }
-    const complete = this.#candidates.size > 0 && [...this.#candidates.values()].every((each) => each.finished);
-    if (!complete) this.#fail(failure("broken-stream", noFinish));
+    for (const index of marked ? this.#completeness.mark() : []) this.#finish(index, "");
+    if (!this.#completeness.complete) this.#fail(failure("broken-stream", noFinish));
     this.#over = true;
   }
 
@@ -142,7 +147,6 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
     this.#waiting = {};
     if (!this.#started) {
       this.#started = true;
-      this.#answerId = textOf(chunk["id"]) ?? "";
       const created = countOf(chunk["created"]);
       this.#out.push({
         type: "start",
@@ -160,38 +164,35 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
   }
 
   #choice(index: number, choice: JsonObject): void {
+    if (this.#completeness.isFinished(index)) return;
     const candidate = this.#candidates.get(index) ?? this.#addCandidate(index);
-    if (candidate.finished) return;
     candidate.reader.read(choice);
+    candidate.stopSequence ??= stopSequence(choice);
     const fields = candidate.fields.of(choice);
     const extra = fields && vendorExtra(this.#grammar.protocol, { choice: fields });
     if (extra !== undefined) this.#out.push({ type: "extra", candidate: index, extra });
-    candidate.emptyFinish = choice["finish_reason"] === "";
-    const raw = textOf(choice["finish_reason"]);
-    if (raw !== undefined) this.#finish(index, candidate, raw);
+    const raw = this.#completeness.note(index, choice["finish_reason"]);
+    if (raw !== undefined) this.#finish(index, raw);
   }
 
   #addCandidate(index: number): Candidate {
     const emit = (event: AnswerEvent) => void this.#out.push(event);
-    const reader = this.#grammar.reader({ candidate: index, answerId: this.#answerId, emit });
-    const candidate = {
-      reader,
-      fields: new ChangedFields(choiceFields),
-      finished: false,
-      emptyFinish: false,
-    };
+    const reader = this.#grammar.reader({ candidate: index, id: this.#id, emit });
+    const candidate = { reader, fields: new ChangedFields(choiceFields), stopSequence: undefined };
     this.#candidates.set(index, candidate);
+    this.#completeness.see(index);
     return candidate;
   }
 
-  #finish(index: number, candidate: Candidate, raw: string): void {
-    candidate.finished = true;
+  #finish(index: number, raw: string): void {
+    const candidate = this.#candidates.get(index);
+    if (candidate === undefined) return;
     candidate.reader.close();
-    this.#out.push({
-      type: "finish",
-      candidate: index,
-      reason: readFinish(raw, candidate.reader.hasCalls),
-    });
+    const reason = {
+      ...readFinish(raw, candidate.reader.hasCalls),
+      ...compact({ stopSequence: candidate.stopSequence }),
+    };
+    this.#out.push({ type: "finish", candidate: index, reason });
   }
 
   #count(usage: JsonObject): void {
@@ -201,16 +202,4 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
     const extra = vendorExtra(this.#grammar.protocol, { usage: usageRemainder(usage) });
     this.#out.push({ type: "usage", usage: readUsage(usage), ...compact({ extra }) });
   }
-}
-
-/** Joins the log probabilities that came in pieces: lists are joined, anything else is replaced. */
-export function joinLogprobs(pieces: readonly Json[]): JsonObject | undefined {
-  const joined = new Map<string, Json>();
-  for (const piece of pieces) {
-    for (const [name, value] of Object.entries(objectOf(piece) ?? {})) {
-      const before = joined.get(name);
-      joined.set(name, Array.isArray(before) && Array.isArray(value) ? [...arrayOf(before), ...arrayOf(value)] : value);
-    }
-  }
-  return joined.size === 0 ? undefined : Object.fromEntries(joined);
 }

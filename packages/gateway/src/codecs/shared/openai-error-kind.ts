@@ -55,6 +55,22 @@ const rules: readonly Rule[] = [
     statuses: requestStatuses,
   },
   {
+    kind: "foreign-state",
+    codes: ["invalid_encrypted_content"],
+    message: new RegExp(
+      [
+        "encrypted content\\b.{0,200}\\bcould not be (?:verified|decrypted)",
+        "invalid `?(?:signature|data)`? in `?(?:redacted_)?thinking`? block",
+        "thought[_ ]?signature is (?:not valid|invalid)",
+        "(?:invalid|corrupted) thought[_ ]?signature",
+        // Gemini 3 refuses calls that came from elsewhere without the word that says so.
+        "missing a `?thought[_ ]?signature",
+      ].join("|"),
+      "i",
+    ),
+    statuses: [0, 400],
+  },
+  {
     kind: "quota-exhausted",
     codes: [
       "insufficient_quota",

@@ -50,6 +50,14 @@ const meanings: readonly (readonly [FailureKind, number, Json | undefined])[] = 
     said("Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length"),
   ],
   [
+    "foreign-state",
+    400,
+    said("The encrypted content for item rs_1 could not be verified.", { code: "invalid_encrypted_content" }),
+  ],
+  ["foreign-state", 400, said("messages.1.content.0: Invalid `signature` in `thinking` block")],
+  ["foreign-state", 400, said("Thought signature is not valid.", { status: "INVALID_ARGUMENT" })],
+  ["foreign-state", 400, said("Function call `look` in the 2. content block is missing a `thought_signature`.")],
+  [
     "content-filter",
     400,
     said("The response was filtered due to the prompt triggering Azure OpenAI's content management policy.", {

@@ -4,6 +4,7 @@ import type { Failure } from "../../kernel/failure.ts";
 import { isJsonObject } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import { arrayOf } from "./json.ts";
+import { Completeness } from "./openai-complete.ts";
 import { choiceIndex, noFinish, notJson } from "./openai-decoder.ts";
 import { errorInside, readError } from "./openai-error-read.ts";
 import { readFinish } from "./openai-finish.ts";
@@ -17,18 +18,14 @@ export interface ChoiceSight {
   readonly hasCalls: boolean;
 }
 
-interface Watched {
-  finished: boolean;
-  emptyFinish: boolean;
-  hasCalls: boolean;
-}
-
 /** Watches OpenAI-like answers. Judges completeness exactly as the decoder does. */
 export class AnswerTap implements Tap {
   readonly seen: Observation = { started: false, finished: false, done: false };
   readonly #look: (choice: JsonObject) => ChoiceSight;
   readonly #dropUsageEvent: boolean;
-  readonly #choices = new Map<number, Watched>();
+  readonly #completeness = new Completeness();
+  /** Candidates with a tool call. */
+  readonly #calling = new Set<number>();
 
   constructor(look: (choice: JsonObject) => ChoiceSight, options: TapOptions) {
     this.#look = look;
@@ -55,7 +52,7 @@ export class AnswerTap implements Tap {
     const { seen } = this;
     this.#chunk(body);
     if (seen.failure !== undefined) return;
-    if (this.#choices.size === 0) this.#fail(failure("bad-response", "The provider's answer has no choices."));
+    if (!this.#completeness.seenAny) this.#fail(failure("bad-response", "The provider's answer has no choices."));
     else this.#mark();
   }
 
@@ -78,10 +75,8 @@ export class AnswerTap implements Tap {
   /** Nothing more is to come: a finish reason of "" now counts. */
   #mark(): TapVerdict {
     const { seen } = this;
-    for (const [index, watched] of this.#choices) {
-      if (!watched.finished && watched.emptyFinish) this.#finish(index, watched, "");
-    }
-    seen.finished = this.#allFinished();
+    for (const index of this.#completeness.mark()) this.#finish(index, "");
+    seen.finished = this.#completeness.complete;
     if (!seen.finished) return this.#fail(failure("broken-stream", noFinish));
     seen.done = true;
     return "pass";
@@ -106,32 +101,19 @@ export class AnswerTap implements Tap {
 
   #choice(index: number, choice: JsonObject): void {
     const { seen } = this;
-    let watched = this.#choices.get(index);
-    if (watched === undefined) {
-      watched = { finished: false, emptyFinish: false, hasCalls: false };
-      this.#choices.set(index, watched);
-      seen.finished = false;
-    }
-    if (watched.finished) return;
+    if (this.#completeness.see(index)) seen.finished = false;
+    if (this.#completeness.isFinished(index)) return;
     const sight = this.#look(choice);
     if (sight.meaningful) seen.started = true;
-    if (sight.hasCalls) watched.hasCalls = true;
-    const raw = choice["finish_reason"];
-    watched.emptyFinish = raw === "";
-    if (typeof raw !== "string" || raw === "") return;
-    this.#finish(index, watched, raw);
-    seen.finished = this.#allFinished();
+    if (sight.hasCalls) this.#calling.add(index);
+    const raw = this.#completeness.note(index, choice["finish_reason"]);
+    if (raw === undefined) return;
+    this.#finish(index, raw);
+    seen.finished = this.#completeness.complete;
   }
 
-  #finish(index: number, watched: Watched, raw: string): void {
-    watched.finished = true;
+  #finish(index: number, raw: string): void {
     this.seen.started = true;
-    if (index === 0 || this.seen.finish === undefined) this.seen.finish = readFinish(raw, watched.hasCalls);
-  }
-
-  #allFinished(): boolean {
-    if (this.#choices.size === 0) return false;
-    for (const watched of this.#choices.values()) if (!watched.finished) return false;
-    return true;
+    if (index === 0 || this.seen.finish === undefined) this.seen.finish = readFinish(raw, this.#calling.has(index));
   }
 }

@@ -79,10 +79,13 @@ export function usageRemainder(usage: JsonObject): JsonObject {
   };
 }
 
-/** OpenAI's `usage`. Counts that nobody knows are left out; `rest` holds the vendor's other fields. */
-export function writeUsage(usage: Usage, rest: JsonObject): JsonObject {
-  const { inputTokens, outputTokens } = usage;
-  const total = inputTokens !== undefined && outputTokens !== undefined ? inputTokens + outputTokens : undefined;
+/**
+ * OpenAI's `usage`; `rest` holds the vendor's other fields. Its shape demands the three main counts, and Zed refuses a
+ * chunk without one of them: a count that nobody knows is 0 there, if another one is known; undefined if none is.
+ */
+export function writeUsage(usage: Usage | undefined, rest: JsonObject): JsonObject | undefined {
+  if (usage?.inputTokens === undefined && usage?.outputTokens === undefined) return undefined;
+  const { inputTokens = 0, outputTokens = 0 } = usage;
   const input = {
     ...objectOf(rest["prompt_tokens_details"]),
     ...compact({
@@ -99,7 +102,7 @@ export function writeUsage(usage: Usage, rest: JsonObject): JsonObject {
     ...compact({
       prompt_tokens: inputTokens,
       completion_tokens: outputTokens,
-      total_tokens: total,
+      total_tokens: inputTokens + outputTokens,
       prompt_tokens_details: unlessEmpty(input),
       completion_tokens_details: unlessEmpty(output),
     }),

@@ -5,7 +5,7 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import { mergeAll, vendorFields } from "./extra.ts";
 
 import { foldAnswer } from "./fold.ts";
-import { joinLogprobs } from "./openai-decoder.ts";
+import { joinLogprobs } from "./openai-logprobs.ts";
 
 export const context = (request: JsonObject = {}): AnswerContext => ({
   id: "request-1",

@@ -67,6 +67,8 @@ function readBlocks(content: unknown, role: "user" | "assistant"): SeenTurn {
 function readTurns(messages: readonly JsonObject[]): SeenTurn[] {
   const turns: SeenTurn[] = [];
   for (const [index, message] of messages.entries()) {
+    // The newest models take them in the middle.
+    if (message["role"] === "system") continue;
     const role = message["role"];
     must(role === "user" || role === "assistant", `messages.${index}.role: Input should be 'user' or 'assistant'`);
     must(index > 0 || role === "user", 'messages: first message must use the "user" role');
@@ -95,7 +97,9 @@ function read(path: string, body: JsonObject, headers: Seen["headers"]): Seen | 
   if (isObject(thinking) && thinking["type"] === "enabled") {
     const budget = Number(thinking["budget_tokens"]);
     must(budget >= 1024, "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024");
-    must(budget < most, "`max_tokens` must be greater than `thinking.budget_tokens`");
+    // Thinking between calls counts over all of them.
+    const interleaved = String(headers["anthropic-beta"]).includes("interleaved-thinking");
+    must(budget < most || interleaved, "`max_tokens` must be greater than `thinking.budget_tokens`");
     must(
       body["temperature"] === undefined || body["temperature"] === 1,
       "`temperature` may only be set to 1 when thinking is enabled",
@@ -104,7 +108,9 @@ function read(path: string, body: JsonObject, headers: Seen["headers"]): Seen | 
   }
   const temperature = body["temperature"] ?? 1;
   must(typeof temperature === "number" && temperature >= 0 && temperature <= 1, "temperature: range: 0..1");
-  const tools = listOf(body["tools"]).map((tool) => {
+  // Tools of the vendor's own have a dated type.
+  const offered = listOf(body["tools"]).filter(({ type }) => type === undefined || type === "custom");
+  const tools = offered.map((tool) => {
     const schema = tool["input_schema"];
     must(isObject(schema) && schema["type"] === "object", "tools.0.custom.input_schema.type: Field required");
     must(/^[a-zA-Z0-9_-]{1,128}$/.test(String(tool["name"])), "tools.0.custom.name: String should match pattern");

@@ -166,7 +166,7 @@ export const gemini: VendorProtocol = {
       overloaded: "UNAVAILABLE",
       missing: "NOT_FOUND",
     };
-    const retry = { "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay: "1s" };
+    const retry = { "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay: "30s" };
     const details = kind === "rate" ? { details: [retry] } : {};
     return { error: { code: status, message, status: words[kind] ?? "INVALID_ARGUMENT", ...details } };
   },

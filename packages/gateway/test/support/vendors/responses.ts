@@ -67,6 +67,16 @@ function readItems(input: unknown): { system: string; turns: SeenTurn[] } {
           calls: [{ id: item["call_id"], name: String(item["name"]), arguments: item["arguments"] }],
         });
         break;
+      case "custom_tool_call":
+        must(typeof item["input"] === "string" && typeof item["call_id"] === "string", "Invalid 'input[1]'.");
+        open.add(item["call_id"]);
+        turns.push({
+          ...empty,
+          role: "assistant",
+          calls: [{ id: item["call_id"], name: String(item["name"]), arguments: item["input"] }],
+        });
+        break;
+      case "custom_tool_call_output":
       case "function_call_output": {
         const id = String(item["call_id"]);
         must(open.delete(id), `No tool call found for function call output with call_id ${id}.`);
@@ -89,7 +99,7 @@ function readItems(input: unknown): { system: string; turns: SeenTurn[] } {
 }
 
 const known = new Set(
-  "model input instructions previous_response_id tools tool_choice parallel_tool_calls max_output_tokens temperature top_p top_logprobs text reasoning include stream stream_options store background truncation service_tier metadata user safety_identifier prompt_cache_key max_tool_calls".split(
+  "model input instructions previous_response_id tools tool_choice parallel_tool_calls max_output_tokens temperature top_p top_logprobs text reasoning include stream stream_options store background truncation service_tier metadata user safety_identifier prompt_cache_key max_tool_calls client_metadata".split(
     " ",
   ),
 );
@@ -99,7 +109,9 @@ function read(path: string, body: JsonObject, headers: Seen["headers"]): Seen | 
   must(typeof body["model"] === "string", "Missing required parameter: 'model'.");
   for (const name of Object.keys(body)) must(known.has(name), `Unknown parameter: '${name}'.`);
   const items = readItems(body["input"]);
-  const tools = listOf(body["tools"]).map((tool) => {
+  const hosted = new Set(["web_search", "image_generation", "namespace", "custom"]);
+  const tools = listOf(body["tools"]).flatMap((tool) => {
+    if (hosted.has(String(tool["type"]))) return [];
     const schema = tool["parameters"] ?? {};
     must(tool["type"] === "function" && isObject(schema), "Invalid tool.");
     must(/^[a-zA-Z0-9_-]{1,64}$/.test(String(tool["name"])), "Invalid 'tools[0].name'.");

@@ -106,7 +106,8 @@ export async function startVendor(kind: VendorKind): Promise<Vendor> {
 }
 
 function json(response: ServerResponse, status: number, body: JsonObject): void {
-  const headers = status === 429 ? { "retry-after": "1" } : {};
+  // Longer than the gateway waits by itself.
+  const headers = status === 429 ? { "retry-after": "30" } : {};
   response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
 }
 

@@ -1,0 +1,19 @@
+import type { Accepts, Dialect } from "../../kernel/codec.ts";
+
+/**
+ * What everybody but OpenAI itself takes: ids of calls in any characters (Kimi's are `functions.name:0`), and no tools
+ * that take free text.
+ */
+export const lenient: Partial<Accepts> = {
+  callId: { character: /[\x21-\x7e]/, longest: 256 },
+  customTools: false,
+};
+
+/** Knows `stream_options.include_usage` and both fields for the token limit. */
+export const usual: Dialect = { streamUsage: true, developerRole: false, accepts: lenient };
+
+/** Knows only the older field for the token limit. */
+export const older: Dialect = { ...usual, maxTokensField: "max_tokens" };
+
+/** Serves open models by their own templates, many of which refuse a late `system` message (Qwen, Mistral, Gemma). */
+export const open: Pick<Dialect, "lateSystem"> = { lateSystem: false };

@@ -1,0 +1,92 @@
+import type { Observation, Tap, TapVerdict, WireEvent } from "../../kernel/codec.ts";
+import { failure } from "../../kernel/failure.ts";
+import type { Failure } from "../../kernel/failure.ts";
+import { isJsonObject } from "../../kernel/json.ts";
+import type { JsonObject } from "../../kernel/json.ts";
+import { arrayOf, objectOf, textOf } from "../shared/json.ts";
+import { readFinish } from "./finish.ts";
+import { blockReason, candidateIndex, errorInside, isMeaningful } from "./look.ts";
+import { noCandidates, noFinish, notJson, readChunk } from "./look.ts";
+import { readUsage } from "./usage.ts";
+
+interface Watched {
+  finish: string | undefined;
+  hasCalls: boolean;
+}
+
+/** Watches Gemini's answers. Judges completeness exactly as the decoder does: only the end of the stream is the end. */
+export class GeminiTap implements Tap {
+  readonly seen: Observation = { started: false, finished: false, done: false };
+  readonly #candidates = new Map<number, Watched>();
+  #blocked: string | undefined;
+
+  event(event: WireEvent): TapVerdict {
+    const { seen } = this;
+    if (seen.failure !== undefined || seen.done) return "drop";
+    if (event.data === "") return "pass";
+    const chunk = readChunk(event.data);
+    if (chunk === undefined) return this.#fail(failure("broken-stream", notJson));
+    return this.#chunk(chunk);
+  }
+
+  whole(body: JsonObject): void {
+    const { seen } = this;
+    this.#chunk(body);
+    if (seen.failure !== undefined) return;
+    if (this.#candidates.size === 0 && this.#blocked === undefined) this.#fail(failure("bad-response", noCandidates));
+    else this.end();
+  }
+
+  end(): string {
+    const { seen } = this;
+    if (seen.failure !== undefined || seen.done) return "";
+    if (seen.finished) seen.done = true;
+    else this.#fail(failure("broken-stream", noFinish));
+    return "";
+  }
+
+  #fail(reason: Failure): TapVerdict {
+    this.seen.failure = reason;
+    return "drop";
+  }
+
+  #chunk(chunk: JsonObject): TapVerdict {
+    const { seen } = this;
+    const problem = errorInside(chunk);
+    if (problem !== undefined) return this.#fail(problem);
+    const model = textOf(chunk["modelVersion"]);
+    if (seen.model === undefined && model !== undefined) seen.model = model;
+    this.#blocked = blockReason(chunk) ?? this.#blocked;
+    for (const [place, item] of arrayOf(chunk["candidates"]).entries()) {
+      if (isJsonObject(item)) this.#candidate(candidateIndex(item, place), item);
+    }
+    const usage = objectOf(chunk["usageMetadata"]);
+    if (usage !== undefined) seen.usage = { ...seen.usage, ...readUsage(usage) };
+    this.#judge();
+    return "pass";
+  }
+
+  #candidate(index: number, candidate: JsonObject): void {
+    let watched = this.#candidates.get(index);
+    if (watched === undefined) this.#candidates.set(index, (watched = { finish: undefined, hasCalls: false }));
+    for (const part of arrayOf(objectOf(candidate["content"])?.["parts"])) {
+      if (isMeaningful(part)) this.seen.started = true;
+      if (textOf(objectOf(objectOf(part)?.["functionCall"])?.["name"]) !== undefined) watched.hasCalls = true;
+    }
+    watched.finish = textOf(candidate["finishReason"]) ?? watched.finish;
+  }
+
+  #judge(): void {
+    const { seen } = this;
+    const all = [...this.#candidates.values()];
+    if (all.length === 0) {
+      if (this.#blocked === undefined) return;
+      seen.finish = { unified: "content-filter", raw: this.#blocked };
+    } else {
+      const first = this.#candidates.get(0) ?? all[0];
+      if (first?.finish !== undefined) seen.finish = readFinish(first.finish, first.hasCalls);
+    }
+    seen.finished = all.every(({ finish }) => finish !== undefined);
+    if (seen.finish !== undefined) seen.started = true;
+  }
+}

@@ -1,0 +1,63 @@
+import type { Json } from "../../kernel/json.ts";
+import { arrayOf, objectOf, textOf } from "../shared/json.ts";
+
+interface OpenCall {
+  readonly id: string;
+  readonly name: string;
+}
+
+/**
+ * Ties the answers of tools to calls. Ollama's ids are optional on both sides: a call without one gets one from its
+ * place, the same whenever the conversation is sent again, and an answer without one belongs to the first call of its
+ * name that has none yet.
+ */
+export class CallIds {
+  /** Ids that the client gave, which none of ours may be. */
+  readonly #taken: ReadonlySet<string>;
+  readonly #names = new Map<string, string>();
+  /** Calls of the latest turn that were not answered yet. */
+  #open: OpenCall[] = [];
+
+  constructor(messages: readonly Json[]) {
+    this.#taken = new Set(messages.flatMap(givenIds));
+  }
+
+  /** A turn with calls begins: nobody answers those of an earlier one without naming their id. */
+  begin(): void {
+    this.#open = [];
+  }
+
+  call(given: string | undefined, name: string, place: readonly [message: number, call: number]): string {
+    const id = given ?? this.#free(`call_${place[0]}_${place[1]}`);
+    this.#names.set(id, name);
+    this.#open.push({ id, name });
+    return id;
+  }
+
+  /** The call that an answer belongs to. One that belongs to none keeps what it says of itself. */
+  answer(
+    given: string | undefined,
+    name: string | undefined,
+    message: number,
+  ): { readonly id: string; readonly name: string | undefined } {
+    if (given !== undefined) {
+      this.#open = this.#open.filter(({ id }) => id !== given);
+      return { id: given, name: name ?? this.#names.get(given) };
+    }
+    const index = name === undefined ? 0 : this.#open.findIndex((call) => call.name === name);
+    const [found] = index < 0 ? [] : this.#open.splice(index, 1);
+    return found ?? { id: this.#free(`call_${message}_answer`), name };
+  }
+
+  #free(wanted: string): string {
+    let id = wanted;
+    while (this.#taken.has(id)) id += "_";
+    return id;
+  }
+}
+
+function givenIds(message: Json): string[] {
+  const entry = objectOf(message);
+  const ids = [entry?.["tool_call_id"], ...arrayOf(entry?.["tool_calls"]).map((call) => objectOf(call)?.["id"])];
+  return ids.flatMap((id) => textOf(id) ?? []);
+}

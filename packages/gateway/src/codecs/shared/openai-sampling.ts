@@ -1,0 +1,53 @@
+import { compact } from "../../kernel/json.ts";
+import type { Json, JsonObject } from "../../kernel/json.ts";
+import type { Sampling } from "../../kernel/request.ts";
+import type { Complaints } from "./complaints.ts";
+import { unlessEmpty, without } from "./json.ts";
+
+/** What chat and legacy completions say alike; log probabilities are said differently. */
+type CommonSampling = Omit<Sampling, "logprobs" | "topLogprobs">;
+
+/** Reads the sampling fields that chat and legacy completions share; `rest` is what remains of the body. */
+export function readSampling(
+  body: JsonObject,
+  complaints: Complaints,
+): { readonly sampling: CommonSampling; readonly rest: JsonObject } {
+  const { temperature, top_p, top_k, min_p, frequency_penalty, presence_penalty, seed, stop, ...rest } = body;
+  const sampling = compact({
+    temperature: complaints.number(temperature, "temperature"),
+    topP: complaints.number(top_p, "top_p"),
+    topK: complaints.number(top_k, "top_k"),
+    minP: complaints.number(min_p, "min_p"),
+    frequencyPenalty: complaints.number(frequency_penalty, "frequency_penalty"),
+    presencePenalty: complaints.number(presence_penalty, "presence_penalty"),
+    seed: complaints.integer(seed, "seed"),
+    stop: complaints.strings(stop, "stop"),
+  });
+  return { sampling, rest };
+}
+
+export function writeSampling(sampling: CommonSampling): JsonObject {
+  return compact({
+    temperature: sampling.temperature,
+    top_p: sampling.topP,
+    top_k: sampling.topK,
+    min_p: sampling.minP,
+    frequency_penalty: sampling.frequencyPenalty,
+    presence_penalty: sampling.presencePenalty,
+    seed: sampling.seed,
+    stop: sampling.stop,
+  }) as JsonObject;
+}
+
+/** What of `stream_options` is the backend's: `include_usage` is between us and each side. */
+export function readStreamOptions(value: Json | undefined, complaints: Complaints): JsonObject | undefined {
+  const options = complaints.object(value, "stream_options");
+  if (options === undefined) return undefined;
+  complaints.boolean(options["include_usage"], "stream_options.include_usage");
+  return unlessEmpty(without(options, new Set(["include_usage"])));
+}
+
+/** Our own `stream_options`: usage is always asked for where the backend can tell it. */
+export function writeStreamOptions(askUsage: boolean, rest: JsonObject | undefined): JsonObject | undefined {
+  return unlessEmpty({ ...rest, ...(askUsage && { include_usage: true }) });
+}

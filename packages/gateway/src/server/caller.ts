@@ -1,0 +1,43 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { Credentials } from "../auth/credentials.ts";
+import type { Caller } from "../relay/types.ts";
+import type { Asker } from "./order.ts";
+import type { Incoming } from "./router.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** Who asks, as records name them. */
+export function callerOf({ request, identity }: Incoming): Caller {
+  const keyId = identity?.kind === "key" ? identity.id : identity?.kind === "fixed" ? identity.name : undefined;
+  return { agent: request.headers["user-agent"], keyId };
+}
+
+export function askerOf(incoming: Incoming): Asker {
+  const strict = incoming.request.headers["x-patchbay-strict"] === "true";
+  return { id: incoming.id, startedAt: incoming.startedAt, caller: callerOf(incoming), strict };
+}
+
+/** @param query Of a route that may take a key from there; it is never kept or logged. */
+export function credentialsOf({ headers }: IncomingMessage, query = ""): Credentials {
+  const queryKey = query === "" ? undefined : (new URLSearchParams(query).get("key") ?? undefined);
+  return {
+    authorization: headers.authorization,
+    xApiKey: single(headers["x-api-key"]),
+    apiKey: single(headers["api-key"]),
+    xGoogApiKey: single(headers["x-goog-api-key"]),
+    queryKey,
+  };
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+export function newId(): string {
+  return `req_${randomUUID()}`;
+}
+
+/** Whether somebody on this machine is taken for the operator. Behind a proxy everybody seems to be on this machine. */
+export function trustsPeer({ config }: Runtime, peer: { readonly loopback: boolean }): boolean {
+  return peer.loopback && config.access.open !== "never";
+}
