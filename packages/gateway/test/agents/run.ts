@@ -12,7 +12,7 @@ import type { Seen } from "../support/vendors/scene.ts";
 import { isObject } from "../support/vendors/scene.ts";
 import { endpointOf, startVendor } from "../support/vendors/server.ts";
 import type { VendorKind } from "../support/vendors/server.ts";
-import { work } from "./agent.ts";
+import { install, work } from "./agent.ts";
 import type { Agent } from "./agent.ts";
 import { claudeCode, cline, codex, copilot, geminiCli, openCode, pi, qwenCode } from "./list.ts";
 
@@ -89,9 +89,17 @@ function scene(seen: Seen) {
 const wanted = process.argv[2] ?? "";
 let passed = 0;
 let failed = 0;
+let leftOut = 0;
 for (const [agent, kind] of jobs) {
   const name = `${agent.name} over ${kind}`;
   if (!name.toLowerCase().includes(wanted.toLowerCase())) continue;
+  try {
+    await install(agent);
+  } catch (error) {
+    leftOut++;
+    console.log(`NOT RUN  ${name}: ${String(error).slice(0, 300)}`);
+    continue;
+  }
   await using vendor = await startVendor(kind);
   vendor.play(scene);
   await using house = await startHouse({
@@ -122,5 +130,6 @@ for (const [agent, kind] of jobs) {
   }
   console.log(done.output.slice(-1500).replaceAll(/^/gm, "      | "));
 }
+if (leftOut > 0) console.log(`${leftOut} could not be installed, and were not run`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
