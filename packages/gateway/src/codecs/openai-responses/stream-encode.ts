@@ -128,8 +128,7 @@ export class ResponseWriter implements Machine<AnswerEvent, JsonObject> {
   /** The response as it stands. */
   #response(status: string, fields: JsonObject): JsonObject {
     this.#echo ??= echoOf(this.#context.request, this.#told);
-    return {
-      ...this.#echo,
+    const own: JsonObject = {
       ...this.#head,
       status,
       completed_at: null,
@@ -139,6 +138,8 @@ export class ResponseWriter implements Machine<AnswerEvent, JsonObject> {
       usage: null,
       ...fields,
     };
+    // First what people look for; nothing that is repeated replaces it.
+    return { ...own, ...this.#echo, ...own };
   }
 
   #place(): Place {

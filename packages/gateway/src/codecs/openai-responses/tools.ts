@@ -63,7 +63,7 @@ function readTool(
   const description = complaints.string(entry["description"], `${path}.description`);
   const rest = unlessEmpty({
     ...without(entry, type === "function" ? functionFields : customFields),
-    ...(space && { namespace: without(space, inSpace) }),
+    ...(space && { namespace: without(space, inSpace), ...toldOf(space) }),
     ...(additional && { additional: true }),
   });
   return {
@@ -80,7 +80,14 @@ function readTool(
   };
 }
 
-const marks = new Set(["namespace", "additional"]);
+/** What other protocols lose of a namespace: its name finds back by itself. */
+function toldOf(space: JsonObject): JsonObject {
+  const description = textOf(space["description"]);
+  return description === undefined ? {} : { [spaceDescription]: description };
+}
+
+const spaceDescription = "namespace.description";
+const marks = new Set(["namespace", "additional", spaceDescription]);
 const noParameters: JsonObject = { type: "object", properties: {} };
 
 /** Tools as this protocol lists them, with their namespaces; `own` tools say all that they mean to say. */
