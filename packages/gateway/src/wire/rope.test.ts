@@ -72,3 +72,15 @@ test("what is spliced from chunks is what is spliced from the whole", () => {
     assert.deepEqual(Buffer.concat(splicePieces(cutInto(bytes, [cut]), object, edits)), expected);
   }
 });
+
+test("a text is found where it stands, however the bytes were cut", () => {
+  const letters = fc.array(fc.constantFrom("a", "b"), { maxLength: 30 }).map((all) => all.join(""));
+  fc.assert(
+    fc.property(letters, sizes, letters, fc.nat(35), fc.nat(35), (text, cuts, sought, start, end) => {
+      const rope = cutInto(Buffer.from(text), cuts);
+      assert.equal(rope.includes(sought.slice(0, 3)), text.includes(sought.slice(0, 3)));
+      const within = text.slice(start, Math.max(start, end));
+      assert.equal(rope.includes(sought.slice(0, 3), start, Math.max(start, end)), within.includes(sought.slice(0, 3)));
+    }),
+  );
+});

@@ -1,12 +1,9 @@
 import type { WireEvent } from "../kernel/codec.ts";
+import { Held } from "./held.ts";
 import type { Splitter, StreamBlock } from "./splitter.ts";
 
 const lineFeed = 10;
 const carriageReturn = 13;
-const nothing = Buffer.alloc(0);
-const smallestHold = 1024;
-/** A larger buffer is not kept for the next block. */
-const keptHold = 16_384;
 const fastPrefix = "data: ";
 
 /**
@@ -18,38 +15,31 @@ const fastPrefix = "data: ";
  * forget it mean it; whether it is whole is judged by its content.
  */
 export class SseSplitter implements Splitter {
-  readonly #limit: number;
-  /**
-   * The block begun and not ended, in a buffer that doubles. Not a list of the pieces: an upstream that sends single
-   * bytes would make each of them a buffer of a hundred bytes and more.
-   */
-  #held: Buffer = nothing;
-  #heldBytes = 0;
+  readonly #held: Held;
   /** Nothing but a line end came since the last line end. */
   #atLineStart = true;
   #afterReturn = false;
   #first = true;
-  #overflow = false;
 
   /** @param limit Most bytes of one block. */
   constructor(limit: number) {
-    this.#limit = limit;
+    this.#held = new Held(limit);
   }
 
   /** A block grew beyond the limit; nothing more is read. */
   get overflow(): boolean {
-    return this.#overflow;
+    return this.#held.overflow;
   }
 
   /** The blocks that the chunk ends. The splitter keeps no reference to the chunk; the blocks' raw bytes may. */
   push(chunk: Buffer): readonly StreamBlock[] {
     const blocks: StreamBlock[] = [];
-    if (this.#overflow || chunk.length === 0) return blocks;
+    if (this.overflow || chunk.length === 0) return blocks;
     let start = 0;
     let at = 0;
     if (this.#afterReturn && chunk[0] === lineFeed) {
       at = 1;
-      if (this.#heldBytes === 0) {
+      if (this.#held.length === 0) {
         // The other half of the line end of a blank line whose block has gone out.
         blocks.push({ raw: chunk.subarray(0, 1) });
         start = 1;
@@ -75,51 +65,25 @@ export class SseSplitter implements Splitter {
         else if (chunk[at] === lineFeed) at++;
       }
       if (blank) {
-        if (this.#tooLong(at - start)) return blocks;
+        if (this.#held.tooLong(at - start)) return blocks;
         blocks.push(this.#block(chunk.subarray(start, at)));
         start = at;
       }
     }
     const rest = chunk.subarray(start);
-    if (rest.length > 0 && !this.#tooLong(rest.length)) this.#hold(rest);
+    if (rest.length > 0 && !this.#held.tooLong(rest.length)) this.#held.add(rest);
     return blocks;
   }
 
   /** What was begun and not ended by a blank line, with the line ends that it lacks. */
   end(): readonly StreamBlock[] {
-    if (this.#heldBytes === 0) return [];
+    if (this.#held.length === 0) return [];
     // A line feed right behind a carriage return would still belong to it.
     return [this.#block(Buffer.from(this.#atLineStart && !this.#afterReturn ? "\n" : "\n\n"))];
   }
 
-  #tooLong(more: number): boolean {
-    if (this.#heldBytes + more <= this.#limit) return false;
-    this.#overflow = true;
-    this.#held = nothing;
-    this.#heldBytes = 0;
-    return true;
-  }
-
-  #hold(piece: Buffer): void {
-    const size = this.#heldBytes + piece.length;
-    if (size > this.#held.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(size, this.#held.length * 2, smallestHold));
-      this.#held.copy(larger, 0, 0, this.#heldBytes);
-      this.#held = larger;
-    }
-    piece.copy(this.#held, this.#heldBytes);
-    this.#heldBytes = size;
-  }
-
   #block(tail: Buffer): StreamBlock {
-    let raw = tail;
-    if (this.#heldBytes > 0) {
-      raw = Buffer.allocUnsafe(this.#heldBytes + tail.length);
-      this.#held.copy(raw, 0, 0, this.#heldBytes);
-      tail.copy(raw, this.#heldBytes);
-      if (this.#held.length > keptHold) this.#held = nothing;
-      this.#heldBytes = 0;
-    }
+    const raw = this.#held.take(tail);
     const message = parseBlock(raw, this.#first);
     this.#first = false;
     return message === undefined ? { raw } : { raw, message };
