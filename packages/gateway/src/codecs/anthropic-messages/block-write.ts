@@ -22,7 +22,7 @@ export class BlockWriter {
   }
 
   #part(part: Part, role: Role, path: string): JsonObject | undefined {
-    const lost = (): undefined => void this.#losses.push({ field: path, reason: "unsupported" });
+    const lost = (what = ""): undefined => void this.#losses.push({ field: path + what, reason: "unsupported" });
     switch (part.type) {
       case "text":
         return blockOf(part) ?? writeText(part.text, kept(part));
@@ -37,7 +37,7 @@ export class BlockWriter {
         // The API takes media from users only.
         return (role === "assistant" || role === "system" ? undefined : writeMedia(part)) ?? lost();
       case "reasoning":
-        return writeReasoning(part) ?? lost();
+        return writeReasoning(part) ?? lost(".reasoning");
       case "tool-call":
         return this.#call(part, path);
       default:

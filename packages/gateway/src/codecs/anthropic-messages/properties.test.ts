@@ -357,7 +357,7 @@ const { tree } = fc.letrec<{ tree: Json }>((tie) => ({
   ),
 }));
 
-const texts = fc.oneof(fc.constantFrom("", " ", "x", "patchbay:e30"), tree);
+const texts = fc.oneof(fc.constantFrom("", " ", "x", "~patchbaye30"), tree);
 /** Blocks that are nearly right, so that most are read. */
 const almostBlock = fc.record(
   {

@@ -26,7 +26,8 @@ export function writeSampling(sampling: Sampling, { traits, isThinking }: Sampli
   const lost = (field: string): undefined => void losses.push({ field, reason: "unsupported" });
   for (const field of unknown) {
     const value = sampling[field];
-    if (value !== undefined && value !== 0 && value !== false) lost(field);
+    // Of a seed 0 is as good as any.
+    if (value !== undefined && (value !== 0 || field === "seed") && value !== false) lost(field);
   }
   const isFree = traits.sampling !== "none" && !isThinking;
   const { temperature, topP, topK } = sampling;

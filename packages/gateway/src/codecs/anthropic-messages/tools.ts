@@ -4,8 +4,8 @@ import type { Loss } from "../../kernel/loss.ts";
 import type { Tool, ToolChoice } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
 import { unlessEmpty, without } from "../shared/json.ts";
+import { rootObject } from "../shared/root-object.ts";
 import { ownExtra, protocol } from "./keep.ts";
-import { rootObject } from "./tool-schema.ts";
 
 const toolFields = new Set(["type", "name", "description", "input_schema", "strict"]);
 

@@ -42,11 +42,10 @@ export class ContentsWriter {
     for (const [index, message] of messages.entries()) if (index >= leading) this.#message(message, index);
     if (wantsSignatures(this.#model)) for (const content of this.#contents) signFirstCall(content);
     const contents = this.#contents.map(({ role, parts, rest }): JsonObject => ({ ...rest, role, parts }));
-    if (system.length === 0) return { contents };
-    if (contents.length > 0) return { contents, systemInstruction: { parts: system } };
-    // Google wants at least one content.
-    this.#losses.push({ field: "messages[0]", reason: "approximated" });
-    return { contents: [{ role: "user", parts: system }] };
+    if (contents.length > 0) return { contents, ...(system.length > 0 && { systemInstruction: { parts: system } }) };
+    // Google wants at least one content, and one that says something.
+    this.#losses.push({ field: "messages", reason: "approximated" });
+    return { contents: [{ role: "user", parts: system.length > 0 ? system : [{ text: "Begin." }] }] };
   }
 
   #plain(message: Message, path: string): JsonObject[] {

@@ -1,8 +1,8 @@
 import type { Accepts, Codec, Ingress, RequestView } from "../../kernel/codec.ts";
 import { carrierMark } from "../shared/carrier.ts";
 import { writeAnswer } from "./answer.ts";
-import { EmbeddingStreamDecoder, EmbeddingStreamEncoder, EmbeddingTap } from "./embeddings-answer.ts";
-import { readEmbeddings, writeEmbeddings } from "./embeddings-answer.ts";
+import { SingleDecoder, SingleEncoder, SingleTap } from "../shared/single-answer.ts";
+import { geminiVectors, readEmbeddings, writeEmbeddings } from "./embeddings-answer.ts";
 import { readEmbeddingRequest, writeEmbeddingRequest } from "./embeddings-request.ts";
 import { readError, writeError } from "./errors.ts";
 import { ArrayFraming, eventFraming, writeStreamError } from "./framing.ts";
@@ -94,7 +94,7 @@ export const geminiEmbeddings: Codec = {
   ingress: {
     ...ingress,
     readRequest: readEmbeddingRequest,
-    streamEncoder: (context) => new EmbeddingStreamEncoder(context),
+    streamEncoder: (context) => new SingleEncoder(geminiVectors, context),
     writeAnswer: writeEmbeddings,
     synonyms: [],
   },
@@ -103,9 +103,9 @@ export const geminiEmbeddings: Codec = {
     // The body names the model once more, and a single input must become a batch.
     passThrough: () => undefined,
     writeRequest: writeEmbeddingRequest,
-    streamDecoder: () => new EmbeddingStreamDecoder(),
+    streamDecoder: () => new SingleDecoder(geminiVectors),
     readAnswer: (body) => readEmbeddings(body),
     readError,
-    tap: () => new EmbeddingTap(),
+    tap: () => new SingleTap(geminiVectors),
   },
 };

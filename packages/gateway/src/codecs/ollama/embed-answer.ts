@@ -1,15 +1,14 @@
-import type { AnswerContext, Observation, Tap, TapVerdict, WireEvent } from "../../kernel/codec.ts";
+import type { AnswerContext } from "../../kernel/codec.ts";
 import type { AnswerEvent } from "../../kernel/event.ts";
 import { failure } from "../../kernel/failure.ts";
 import type { Failure } from "../../kernel/failure.ts";
 import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
-import type { Machine } from "../../kernel/machine.ts";
-import { isExact, parseExactObject } from "../shared/exact.ts";
 import { ChangedFields, mergeAll, vendorExtra, vendorFields } from "../shared/extra.ts";
 import { foldAnswer } from "../shared/fold.ts";
 import { arrayOf, countOf, textOf } from "../shared/json.ts";
-import { noFinish, notJson } from "../shared/openai-decoder.ts";
+import { readVector } from "../shared/single-answer.ts";
+import type { SingleAnswer } from "../shared/single-answer.ts";
 import { isLegacy } from "./embed-request.ts";
 import { errorIn, writeStreamError } from "./errors.ts";
 
@@ -37,7 +36,7 @@ export function readAnswer(body: JsonObject): readonly AnswerEvent[] {
   const extra = vendorExtra(protocol, { answer: new ChangedFields(answerFields).of(body) ?? {} });
   const events: AnswerEvent[] = [{ type: "start", ...compact({ model: textOf(body["model"]), extra }) }];
   for (const [index, value] of vectorsIn(body).entries()) {
-    const vector = readVector(value);
+    const vector = readVector(arrayOf(value));
     if (vector === undefined)
       return [broken("The provider's answer holds an embedding that is not a list of numbers.")];
     events.push({ type: "embedding", index, vector });
@@ -49,13 +48,6 @@ export function readAnswer(body: JsonObject): readonly AnswerEvent[] {
 
 function broken(message: string): AnswerEvent {
   return { type: "failure", failure: failure("bad-response", message) };
-}
-
-/** A number with more digits than a double holds is one of many: what a double holds of it will do. */
-function readVector(value: Json): readonly number[] | undefined {
-  const numbers = arrayOf(value).map((item) => (isExact(item) ? Number(JSON.stringify(item)) : item));
-  const isVector = numbers.length > 0 && numbers.every((item) => typeof item === "number");
-  return isVector ? numbers : undefined;
 }
 
 /** An answer in the form that the client asked in, as JSON text. */
@@ -71,85 +63,17 @@ export function writeAnswer(events: readonly AnswerEvent[], context: AnswerConte
   });
 }
 
-/** Embeddings are never streamed; should a stream be asked for, the whole answer is its only line. */
-export class EmbeddingEncoder implements Machine<AnswerEvent, string> {
-  readonly #context: AnswerContext;
-  readonly #events: AnswerEvent[] = [];
-  #over = false;
-
-  constructor(context: AnswerContext) {
-    this.#context = context;
-  }
-
-  push(event: AnswerEvent): readonly string[] {
-    if (this.#over) return [];
-    if (event.type === "failure") {
-      this.#over = true;
-      return [writeStreamError(event.failure)];
-    }
-    this.#events.push(event);
-    return [];
-  }
-
-  end(): readonly string[] {
-    if (this.#over) return [];
-    this.#over = true;
-    if (!this.#events.some(({ type }) => type === "embedding")) {
-      return [writeStreamError(failure("broken-stream", "The answer ended before it was complete."))];
-    }
-    return [`${writeAnswer(this.#events, this.#context)}\n`];
-  }
-}
-
-/** Reads an answer that came as the only line of a stream. */
-export class EmbeddingDecoder implements Machine<WireEvent, AnswerEvent> {
-  #over = false;
-
-  push(event: WireEvent): readonly AnswerEvent[] {
-    if (this.#over || event.data === "") return [];
-    this.#over = true;
-    const body = parseExactObject(event.data);
-    return body === undefined ? [broken(notJson)] : readAnswer(body);
-  }
-
-  end(): readonly AnswerEvent[] {
-    if (this.#over) return [];
-    this.#over = true;
-    return [{ type: "failure", failure: failure("broken-stream", noFinish) }];
-  }
-}
-
-/** Watches answers: their usage and model, and whether they are errors in disguise. */
-export class EmbeddingTap implements Tap {
-  readonly seen: Observation = { started: false, finished: false, done: false };
-
-  event(event: WireEvent): TapVerdict {
-    if (this.seen.failure !== undefined || this.seen.done) return "drop";
-    if (event.data === "") return "pass";
-    const body = parseExactObject(event.data);
-    if (body === undefined) this.seen.failure = failure("bad-response", notJson);
-    else this.whole(body);
-    return this.seen.failure === undefined ? "pass" : "drop";
-  }
-
-  whole(body: JsonObject): void {
-    const { seen } = this;
-    const problem = problemOf(body);
-    if (problem !== undefined) {
-      seen.failure = problem;
-      return;
-    }
-    seen.started = true;
-    seen.finished = true;
-    seen.done = true;
-    const model = textOf(body["model"]);
-    if (model !== undefined) seen.model = model;
+/** Embeddings are never streamed. */
+export const ollamaVectors: SingleAnswer = {
+  read: readAnswer,
+  write: writeAnswer,
+  frame: (json) => `${json}\n`,
+  writeStreamError,
+  look(body) {
     const inputTokens = countOf(body["prompt_eval_count"]);
-    if (inputTokens !== undefined) seen.usage = { inputTokens };
-  }
-
-  end(): string {
-    if (!this.seen.finished) this.seen.failure ??= failure("broken-stream", noFinish);
-    return "";
-  }
-}
+    return (
+      problemOf(body) ??
+      compact({ model: textOf(body["model"]), usage: inputTokens === undefined ? undefined : { inputTokens } })
+    );
+  },
+};

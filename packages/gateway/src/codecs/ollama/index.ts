@@ -1,13 +1,8 @@
 import type { Accepts, Codec, Egress, Ingress } from "../../kernel/codec.ts";
 import { writeAnswer } from "./answer.ts";
 import * as chat from "./chat-request.ts";
-import {
-  EmbeddingDecoder,
-  EmbeddingEncoder,
-  EmbeddingTap,
-  readAnswer as readEmbeddings,
-  writeAnswer as writeEmbeddings,
-} from "./embed-answer.ts";
+import { SingleDecoder, SingleEncoder, SingleTap } from "../shared/single-answer.ts";
+import { ollamaVectors, readAnswer as readEmbeddings, writeAnswer as writeEmbeddings } from "./embed-answer.ts";
 import * as embed from "./embed-request.ts";
 import { readError, writeError, writeStreamError } from "./errors.ts";
 import { chatForm, generateForm } from "./forms.ts";
@@ -85,7 +80,7 @@ export const ollamaEmbeddings: Codec = {
   ingress: {
     ...errors,
     readRequest: embed.readRequest,
-    streamEncoder: (context) => new EmbeddingEncoder(context),
+    streamEncoder: (context) => new SingleEncoder(ollamaVectors, context),
     writeAnswer: writeEmbeddings,
   },
   egress: {
@@ -93,9 +88,9 @@ export const ollamaEmbeddings: Codec = {
     modelField: "model",
     passThrough: embed.passThrough,
     writeRequest: embed.writeRequest,
-    streamDecoder: () => new EmbeddingDecoder(),
+    streamDecoder: () => new SingleDecoder(ollamaVectors),
     readAnswer: readEmbeddings,
     readError,
-    tap: () => new EmbeddingTap(),
+    tap: () => new SingleTap(ollamaVectors),
   },
 };

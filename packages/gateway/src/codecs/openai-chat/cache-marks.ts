@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../kernel/json.ts";
-import type { Extra, Message, Part } from "../../kernel/request.ts";
+import type { Extra, Message, Part, Tool } from "../../kernel/request.ts";
 import { objectOf } from "../shared/json.ts";
 
 const vendor = "anthropic-messages";
@@ -11,6 +11,23 @@ const vendor = "anthropic-messages";
 export function cacheMark(marked: JsonObject): Extra | undefined {
   const cache_control = objectOf(marked["cache_control"]);
   return cache_control && { [vendor]: { cache_control } };
+}
+
+/** Anthropic refuses more, and earlier ones are worth the least: a later mark covers what stands before it. */
+const most = 4;
+
+/** The messages with the last of their marks, as many as Anthropic takes beside those of the tools. */
+export function withFewMarks(messages: readonly Message[], tools: readonly Tool[]): readonly Message[] {
+  const marked = ({ keep }: Part): boolean => keep?.[vendor] !== undefined;
+  const ofTools = tools.filter(({ extra }) => extra?.[vendor] !== undefined).length;
+  let excess = messages.reduce((sum, { parts }) => sum + parts.filter(marked).length, ofTools) - most;
+  if (excess <= 0) return messages;
+  return messages.map((message) => {
+    const parts = message.parts.map((part) =>
+      part.type !== "opaque" && marked(part) && excess-- > 0 ? withoutMark(part) : part,
+    );
+    return { ...message, parts };
+  });
 }
 
 /** The message with its own mark on its last part. Parts of a tool's result bear none: the result does. */

@@ -37,7 +37,7 @@ export const openaiChat: Codec = {
   egress: {
     // Free text for tools is OpenAI's alone, its rule for ids too: its row among the vendors says so. Others know their
     // own ids again, such as Kimi's `functions.look:0`.
-    accepts: { ...openaiAccepts, callId: { character: /[\x21-\x7e]/, longest: 64 }, customTools: false },
+    accepts: { ...openaiAccepts, callId: { character: /[\x21-\x7e]/, longest: 256 }, customTools: false },
     modelField: "model",
     passThrough,
     writeRequest,

@@ -72,8 +72,7 @@ export class MessageWriter {
       // A turn of which only reasoning was left, and that is lost, is none: some backends refuse it.
       if (others.length > 0 && !others.some(isText) && isSilent(written)) return;
       this.#out.push(written);
-    }
-    else this.#out.push(this.#plain(message, others, path));
+    } else this.#out.push(this.#plain(message, others, path));
   }
 
   #result(result: ToolResultPart, message: Message, { path, rest }: { path: string; rest: JsonObject }): void {

@@ -58,6 +58,8 @@ function readPart(part: JsonObject, path: string, complaints: Complaints): Part 
       return readAudio(part, `${path}.input_audio`, complaints);
     case "file":
       return readFile(part, `${path}.file`, complaints);
+    case "video_url":
+      return readVideo(part, `${path}.video_url`, complaints);
     default:
       return { type: "opaque", keep: { "openai-chat": part } };
   }
@@ -128,6 +130,18 @@ function readFile(part: JsonObject, path: string, complaints: Complaints): FileP
   return { type: "file", source, ...compact({ filename }), ...keepOf(part, "file", known) };
 }
 
+/** What vLLM, OpenRouter and Qwen take beside OpenAI's parts. */
+function readVideo(part: JsonObject, path: string, complaints: Complaints): FilePart | undefined {
+  const value = part["video_url"];
+  const url = complaints.requiredString(typeof value === "string" ? value : objectOf(value)?.["url"], `${path}.url`);
+  if (url === undefined) return undefined;
+  const { keep } = keepOf(part, "video_url", ["url"]);
+  return { type: "file", source: readUrl(url), keep: { ...keep, "openai-chat": { ...keep?.["openai-chat"], video } } };
+}
+
+/** In `keep` of a file: it came as a video, also where its media type does not tell. */
+const video = true;
+
 /** File data is a data URL; plain base64 is taken for what the file's name says. */
 function readFileData(data: string, filename: string | undefined): MediaSource {
   const source = readUrl(data);
@@ -195,6 +209,12 @@ export function writePart(part: Part, path: string, losses: Loss[]): JsonObject 
 /** A file; undefined for one behind a URL, which this protocol cannot say. What is text is said as text, for all take that. */
 function writeFile(part: FilePart, keep: JsonObject): JsonObject | undefined {
   const { source, filename } = part;
+  const isVideo = keep["video"] === video || (source.kind === "data" && source.mediaType.startsWith("video/"));
+  const url = isVideo ? writeUrl(source) : undefined;
+  if (url !== undefined) {
+    const rest = without(keep, new Set(["video"]));
+    return { ...rest, type: "video_url", video_url: { ...objectOf(rest["video_url"]), url } };
+  }
   if (source.kind === "url") return undefined;
   if (source.kind === "data" && source.mediaType.startsWith("text/")) {
     const text = Buffer.from(source.base64, "base64").toString("utf8");

@@ -21,7 +21,7 @@ function needsReading(request: RequestView): boolean {
     if (isResponsesBody({ input: (input ?? null) as Json, messages: (messages ?? null) as Json })) return true;
   }
   // Cursor declares custom tools flat, and all of them in Anthropic's form for models that are named after Claude.
-  if (!request.contains('"custom"') && !request.contains('"input_schema"')) return false;
+  if (!request.contains('"custom"', "tools") && !request.contains('"input_schema"', "tools")) return false;
   return arrayOf((request.field("tools") ?? null) as Json).some((item) => {
     const tool = objectOf(item);
     const type = tool?.["type"] ?? "function";

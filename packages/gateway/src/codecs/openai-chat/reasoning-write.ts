@@ -33,7 +33,7 @@ export class ReasoningWriter {
     const others = parts.filter((part) => !isSaid(part));
     const hasCalls = parts.some((part) => part.type === "tool-call");
     const field = reasoning.map((part) => textOf(part.keep?.["openai-chat"]?.["field"])).find(Boolean);
-    const text = reasoning.map((part) => part.text).join("");
+    const text = reasoning.flatMap((part) => (part.text === "" ? [] : [part.text])).join("\n\n");
     const own = reasoning.map((part) => part.keep?.["openai-chat"]);
     const isOwn = own.some((keep) => keep !== undefined);
     const wanted = this.#policy === "required" || (this.#policy !== "never" && (isOwn || hasCalls));

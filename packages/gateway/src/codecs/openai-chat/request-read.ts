@@ -10,6 +10,7 @@ import { readSampling, readStreamOptions } from "../shared/openai-sampling.ts";
 import { flatCustomTools } from "./client-form.ts";
 import { MessageReader } from "./message-read.ts";
 import { readReasoningSwitch } from "./reasoning-switch.ts";
+import { withFewMarks } from "./cache-marks.ts";
 import { readFunctionChoice, readFunctions, readToolChoice, readTools } from "./tools.ts";
 
 /**
@@ -63,7 +64,7 @@ function readBody(body: JsonObject, complaints: Complaints, losses: Loss[]): Gen
   return {
     operation: "generate",
     model: name ?? "",
-    messages: readMessages(messages, complaints, flatCustomTools(body)),
+    messages: withFewMarks(readMessages(messages, complaints, flatCustomTools(body)), read.tools),
     tools: legacy ? readFunctions(functions, complaints) : read.tools,
     sampling: {
       ...sampling,

@@ -154,7 +154,7 @@ const translated: readonly (readonly [string, JsonObject, Partial<Dialect>])[] =
   ["Responses' form", { input: [{ role: "user" }] }, {}],
   ["Cursor's flat custom tools", { messages: [], tools: [{ type: "custom", name: "patch" }] }, {}],
   ["Anthropic's tools", { messages: [], tools: [{ name: "f", input_schema: {} }] }, {}],
-  ["another vendor's state", { messages: [{ role: "user", content: "patchbay:abc" }] }, {}],
+  ["another vendor's state", { messages: [{ role: "user", content: "~patchbayabc" }] }, {}],
   ["reasoning that is refused", { messages: [{ role: "user", reasoning_content: "r" }] }, { reasoningBack: "never" }],
   ["calls without reasoning", { messages: [{ role: "user", tool_calls: [] }] }, { reasoningBack: "required" }],
 ];

@@ -1,17 +1,17 @@
-import type { AnswerContext, Observation, Tap, TapVerdict, WireEvent } from "../../kernel/codec.ts";
+import type { AnswerContext } from "../../kernel/codec.ts";
 import type { AnswerEvent } from "../../kernel/event.ts";
 import type { Failure } from "../../kernel/failure.ts";
 import { failure } from "../../kernel/failure.ts";
 import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
-import type { Machine } from "../../kernel/machine.ts";
 import { ChangedFields, mergeAll, vendorExtra, vendorFields } from "../shared/extra.ts";
 import { foldAnswer } from "../shared/fold.ts";
-import { arrayOf, countOf, objectOf, parseObject, textOf } from "../shared/json.ts";
+import { arrayOf, countOf, objectOf, textOf } from "../shared/json.ts";
 import { errorInside } from "../shared/openai-error-read.ts";
 import { writeStreamError } from "../shared/openai-error-write.ts";
-import { dataEvent, isDone } from "../shared/openai-sse.ts";
 import { findUsage, readUsage } from "../shared/openai-usage.ts";
+import { readVector } from "../shared/single-answer.ts";
+import type { SingleAnswer } from "../shared/single-answer.ts";
 import { decodeVector, encodeVector } from "./vector.ts";
 
 const protocol = "openai-embeddings";
@@ -35,7 +35,7 @@ export function readAnswer(body: JsonObject): readonly AnswerEvent[] {
   ];
   for (const [place, item] of arrayOf(body["data"]).entries()) {
     const entry = objectOf(item);
-    const vector = readVector(entry?.["embedding"]);
+    const vector = vectorOf(entry?.["embedding"]);
     if (vector === undefined)
       return [broken("The provider's answer holds an embedding that is not a list of numbers.")];
     events.push({ type: "embedding", index: countOf(entry?.["index"]) ?? place, vector });
@@ -57,11 +57,8 @@ function broken(message: string): AnswerEvent {
   return { type: "failure", failure: failure("bad-response", message) };
 }
 
-function readVector(value: Json | undefined): readonly number[] | undefined {
-  if (typeof value === "string") return decodeVector(value);
-  const list = arrayOf(value);
-  const isVector = list.length > 0 && list.every((item) => typeof item === "number");
-  return isVector ? list : undefined;
+function vectorOf(value: Json | undefined): readonly number[] | undefined {
+  return typeof value === "string" ? decodeVector(value) : readVector(arrayOf(value));
 }
 
 /** An embeddings answer in the encoding that the client asked for, as JSON text. */
@@ -86,89 +83,17 @@ export function writeAnswer(events: readonly AnswerEvent[], context: AnswerConte
   return JSON.stringify(body);
 }
 
-/** Embeddings are never streamed by the protocol; should a stream be asked for, the whole answer is its only event. */
-export class EmbeddingStreamEncoder implements Machine<AnswerEvent, string> {
-  readonly #context: AnswerContext;
-  readonly #events: AnswerEvent[] = [];
-  #over = false;
-
-  constructor(context: AnswerContext) {
-    this.#context = context;
-  }
-
-  push(event: AnswerEvent): readonly string[] {
-    if (this.#over) return [];
-    if (event.type === "failure") {
-      this.#over = true;
-      return [writeStreamError(event.failure)];
-    }
-    this.#events.push(event);
-    return [];
-  }
-
-  end(): readonly string[] {
-    if (this.#over) return [];
-    this.#over = true;
-    const answer: Json = JSON.parse(writeAnswer(this.#events, this.#context));
-    return [dataEvent(answer)];
-  }
-}
-
-/** Reads an answer that came as the only event of a stream. */
-export class EmbeddingStreamDecoder implements Machine<WireEvent, AnswerEvent> {
-  #over = false;
-
-  push(event: WireEvent): readonly AnswerEvent[] {
-    if (this.#over || event.data === "" || isDone(event.data)) return [];
-    this.#over = true;
-    const body = parseObject(event.data);
-    return body === undefined ? [broken("The provider's answer is not a JSON object.")] : readAnswer(body);
-  }
-
-  end(): readonly AnswerEvent[] {
-    if (this.#over) return [];
-    this.#over = true;
-    return [
-      {
-        type: "failure",
-        failure: failure("broken-stream", "The provider's answer ended before it was complete."),
-      },
-    ];
-  }
-}
-
-/** Watches embeddings answers: their usage and model, and whether they are errors in disguise. */
-export class EmbeddingTap implements Tap {
-  readonly seen: Observation = { started: false, finished: false, done: false };
-
-  event(event: WireEvent): TapVerdict {
-    if (event.data === "" || isDone(event.data)) return "pass";
-    const body = parseObject(event.data);
-    if (body === undefined) this.seen.failure = failure("broken-stream", "The provider's answer is not a JSON object.");
-    else this.whole(body);
-    return this.seen.failure === undefined ? "pass" : "drop";
-  }
-
-  whole(body: JsonObject): void {
-    const { seen } = this;
-    const problem = problemOf(body);
-    if (problem !== undefined) {
-      seen.failure = problem;
-      return;
-    }
-    seen.started = true;
-    seen.finished = true;
-    seen.done = true;
-    const model = textOf(body["model"]);
-    if (model !== undefined) seen.model = model;
+/** Embeddings are never streamed by the protocol. */
+export const openaiVectors: SingleAnswer = {
+  read: readAnswer,
+  write: writeAnswer,
+  frame: (json) => `data: ${json}\n\n`,
+  writeStreamError,
+  look(body) {
     const usage = findUsage(body);
-    if (usage !== undefined) seen.usage = readUsage(usage);
-  }
-
-  end(): string {
-    if (!this.seen.finished) {
-      this.seen.failure ??= failure("broken-stream", "The provider's answer ended before it was complete.");
-    }
-    return "";
-  }
-}
+    return (
+      problemOf(body) ??
+      compact({ model: textOf(body["model"]), usage: usage === undefined ? undefined : readUsage(usage) })
+    );
+  },
+};

@@ -3,7 +3,8 @@ import { readError } from "../shared/openai-error-read.ts";
 import { writeError, writeStreamError } from "../shared/openai-error-write.ts";
 import { eventStream, keepaliveComment } from "../shared/openai-sse.ts";
 import { openaiAccepts, openaiHeaders } from "../shared/openai-accepts.ts";
-import { EmbeddingStreamDecoder, EmbeddingStreamEncoder, EmbeddingTap, readAnswer, writeAnswer } from "./answer.ts";
+import { SingleDecoder, SingleEncoder, SingleTap } from "../shared/single-answer.ts";
+import { openaiVectors, readAnswer, writeAnswer } from "./answer.ts";
 import { readRequest, writeRequest } from "./request.ts";
 
 /** OpenAI embeddings, `POST /v1/embeddings`. */
@@ -14,7 +15,7 @@ export const openaiEmbeddings: Codec = {
   streamsByDefault: false,
   ingress: {
     readRequest,
-    streamEncoder: (context) => new EmbeddingStreamEncoder(context),
+    streamEncoder: (context) => new SingleEncoder(openaiVectors, context),
     writeAnswer,
     writeError,
     writeStreamError,
@@ -28,9 +29,9 @@ export const openaiEmbeddings: Codec = {
     modelField: "model",
     passThrough: () => ({ edits: [], tap: { dropUsageEvent: false } }),
     writeRequest,
-    streamDecoder: () => new EmbeddingStreamDecoder(),
+    streamDecoder: () => new SingleDecoder(openaiVectors),
     readAnswer,
     readError,
-    tap: () => new EmbeddingTap(),
+    tap: () => new SingleTap(openaiVectors),
   },
 };

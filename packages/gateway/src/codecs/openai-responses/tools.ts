@@ -6,6 +6,7 @@ import type { Complaints } from "../shared/complaints.ts";
 import { foreignLosses } from "../shared/extra.ts";
 import { arrayOf, objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
 import { withProperties } from "../shared/object-properties.ts";
+import { rootObject } from "../shared/root-object.ts";
 import { everyEntry, flatName, unflatten } from "./names.ts";
 import type { SpacedName, ToolEntry } from "./names.ts";
 import { protocol } from "./own.ts";
@@ -99,7 +100,9 @@ export function writeTools(tools: readonly Tool[], own: boolean, losses: Loss[])
     const extra = objectOf(tool.extra?.[protocol]) ?? {};
     if (extra["additional"] === true) continue;
     const spaced = spacedName(tool);
-    const written = writeTool({ ...tool, name: spaced.name }, own);
+    const written = writeTool({ ...tool, name: spaced.name }, own, (schema) =>
+      rootObject(schema, `tools[${index}].parameters`, losses),
+    );
     if (spaced.namespace === undefined) {
       out.push(written);
       continue;
@@ -130,13 +133,13 @@ export function writtenNames(tools: readonly Tool[]): ReadonlyMap<string, Spaced
   );
 }
 
-function writeTool(tool: Tool, own: boolean): JsonObject {
+function writeTool(tool: Tool, own: boolean, rooted: (schema: JsonObject) => JsonObject): JsonObject {
   const rest = without(objectOf(tool.extra?.[protocol]) ?? {}, marks);
   const { name, description, format } = tool;
   if (tool.tool === "custom") return { ...rest, type: "custom", name, ...compact({ description, format }) };
   // OpenAI takes an absent `strict` for true here, and for false in chat and everywhere else.
   const strict = tool.strict ?? (own ? undefined : false);
-  const given = own ? tool.parameters : tool.parameters && withProperties(tool.parameters);
+  const given = own ? tool.parameters : tool.parameters && withProperties(rooted(tool.parameters));
   const parameters = given ?? (own ? undefined : noParameters);
   return { ...rest, type: "function", name, ...compact({ description, parameters, strict }) };
 }

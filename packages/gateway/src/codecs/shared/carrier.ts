@@ -1,8 +1,11 @@
 import { isJsonObject } from "../../kernel/json.ts";
 import type { Extra } from "../../kernel/request.ts";
 
-/** What a vendor's state is called by, so that nobody takes it for a signature of the client's own vendor. */
-export const carrierMark = "patchbay:";
+/**
+ * What a vendor's state is called by, so that nobody takes it for a signature of the client's own vendor. It begins with
+ * a character that texts and code hardly hold: every body is searched for it, which then costs next to nothing.
+ */
+export const carrierMark = "~patchbay";
 
 /** Vendor state with the endpoint that it came from. */
 export interface Carried {

@@ -37,3 +37,10 @@ test("what is no object is none, also a number that is kept as its text", () => 
   assert.equal(parseExactObject("[1]"), undefined);
   assert.equal(parseExactObject("{"), undefined);
 });
+
+test("digits survive wherever a number may stand, and those of a text are none", () => {
+  const long = "9007199254740993";
+  const text = `{ "a" :\t${long},\n"b": [${long},-${long} , 12.${long}0] ,"id": "call_${long} ${long}" }`;
+  const number = JSON.stringify(parseExact(text));
+  assert.equal(number, `{"a":${long},"b":[${long},-${long},12.${long}0],"id":"call_${long} ${long}"}`);
+});

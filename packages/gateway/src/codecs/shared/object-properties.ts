@@ -5,7 +5,18 @@ import { objectOf } from "./json.ts";
 const deepest = 64;
 
 /** Keywords whose value is a schema, a list of schemas, or schemas by name. */
-const inner = new Set(["items", "additionalProperties", "not", "if", "then", "else", "anyOf", "oneOf", "allOf", "prefixItems"]);
+const inner = new Set([
+  "items",
+  "additionalProperties",
+  "not",
+  "if",
+  "then",
+  "else",
+  "anyOf",
+  "oneOf",
+  "allOf",
+  "prefixItems",
+]);
 const byName = new Set(["properties", "patternProperties", "$defs", "definitions"]);
 
 /**

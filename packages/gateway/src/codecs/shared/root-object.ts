@@ -1,13 +1,14 @@
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import { isJsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
-import { arrayOf, objectOf, without } from "../shared/json.ts";
+import { arrayOf, objectOf, without } from "./json.ts";
 
 const unions = ["anyOf", "oneOf", "allOf"] as const;
 
 /**
- * A tool's schema with an object at its root: the API refuses any other, and unions there ("input_schema does not
- * support oneOf, allOf, or anyOf at the top level"). A union becomes the properties of all its members.
+ * A tool's schema with an object at its root: Anthropic refuses any other, and unions there ("input_schema does not
+ * support oneOf, allOf, or anyOf at the top level"); so does OpenAI ("schema must have type 'object' and not have
+ * 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level"). A union becomes the properties of all its members.
  */
 export function rootObject(schema: JsonObject | undefined, path: string, losses: Loss[]): JsonObject {
   if (schema === undefined) return { type: "object", properties: {} };
