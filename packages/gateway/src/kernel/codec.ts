@@ -41,6 +41,8 @@ export interface AnswerContext {
   readonly echoModel?: string;
   /** The client's own body, parsed, for what only its protocol knows, such as `include_usage` or `encoding_format`. */
   readonly request: JsonObject;
+  /** Milliseconds since the request came, for protocols whose answers tell how long they took. */
+  readonly elapsed?: () => number;
   /** Hears of each thing in the answer that the client's protocol has no room for. */
   readonly lost: (loss: Loss) => void;
 }
@@ -165,8 +167,8 @@ export interface RequestView {
   field(name: string): unknown;
   /** The words that its messages use for who speaks, each once; empty where there are none. */
   readonly roles: ReadonlySet<string>;
-  /** Whether the raw text holds these bytes anywhere, also where they mean something else. */
-  contains(text: string): boolean;
+  /** Whether the raw text of the body, or of one top-level field, holds this anywhere, also where it means something else. */
+  contains(text: string, field?: string): boolean;
 }
 
 /** How a same-protocol request goes on to a backend with its bytes kept. */

@@ -30,7 +30,7 @@ export function writeAnswer(form: Form, events: readonly AnswerEvent[], context:
     ...headOf(context, answer),
     ...form.write(saying),
     ...(logprobs.length > 0 && { logprobs }),
-    ...lastFields(reason, answer.usage, collect("answer")),
+    ...lastFields(reason, answer.usage, { measured: { total: context.elapsed?.() }, rest: collect("answer") }),
   });
 }
 

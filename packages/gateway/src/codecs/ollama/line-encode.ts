@@ -32,9 +32,37 @@ export function headOf(
   };
 }
 
-/** The fields of the last line. Durations are told only where the backend told them: unknown is absent. */
-export function lastFields(reason: FinishReason, usage: Usage | undefined, rest: JsonObject): JsonObject {
-  return { ...rest, done: true, done_reason: writeDone(reason), ...writeCounts(usage) };
+/** What we measured ourselves; in milliseconds. */
+export interface Measured {
+  readonly total?: number | undefined;
+  /** Until the first word. */
+  readonly first?: number | undefined;
+}
+
+/**
+ * The fields of the last line. Durations are those that the backend told (`rest`); where it told none they are what the
+ * gateway measured, as far as it could.
+ */
+export function lastFields(
+  reason: FinishReason,
+  usage: Usage | undefined,
+  { measured, rest }: { readonly measured: Measured; readonly rest: JsonObject },
+): JsonObject {
+  const own = rest["total_duration"] === undefined ? writeDurations(measured) : {};
+  return { ...own, ...rest, done: true, done_reason: writeDone(reason), ...writeCounts(usage) };
+}
+
+/** In nanoseconds. */
+function writeDurations({ total, first }: Measured): JsonObject {
+  if (total === undefined) return {};
+  const nanoseconds = (milliseconds: number) => Math.max(0, Math.round(milliseconds * 1_000_000));
+  return {
+    total_duration: nanoseconds(total),
+    ...(first !== undefined && {
+      prompt_eval_duration: nanoseconds(first),
+      eval_duration: nanoseconds(total - first),
+    }),
+  };
 }
 
 /** One entry of `tool_calls`, whose arguments clients insist to be an object. */
@@ -72,6 +100,8 @@ export class LineEncoder implements Machine<AnswerEvent, string> {
   #usage: Usage | undefined;
   #finish: FinishReason | undefined;
   #over = false;
+  /** When the first part began, in milliseconds since the request came. */
+  #first: number | undefined;
 
   constructor(form: Form, context: AnswerContext) {
     this.#form = form;
@@ -94,7 +124,11 @@ export class LineEncoder implements Machine<AnswerEvent, string> {
     if (reason === undefined) {
       return [writeStreamError(failure("broken-stream", "The answer ended before it was complete."))];
     }
-    return [this.#line({}, lastFields(reason, this.#usage, {}))];
+    // What the backend told of its last line is among the fields that wait.
+    const rest = this.#once;
+    this.#once = {};
+    const measured = { total: this.#context.elapsed?.(), first: this.#first };
+    return [this.#line({}, lastFields(reason, this.#usage, { measured, rest }))];
   }
 
   #event(event: AnswerEvent): readonly string[] {
@@ -104,6 +138,7 @@ export class LineEncoder implements Machine<AnswerEvent, string> {
         this.#fields(event.extra);
         return [];
       case "part-start":
+        this.#first ??= this.#context.elapsed?.();
         this.#open = { head: event.head, text: "" };
         this.#lost(lossOf(event.head));
         return [];
