@@ -1,5 +1,6 @@
 import type { AnswerContext, Codec, WireEvent } from "../../src/kernel/codec.ts";
 import type { AnswerEvent } from "../../src/kernel/event.ts";
+import { isJsonObject } from "../../src/kernel/json.ts";
 import type { Json, JsonObject } from "../../src/kernel/json.ts";
 import type { Extra } from "../../src/kernel/request.ts";
 import type { Loss } from "../../src/kernel/loss.ts";
@@ -124,7 +125,7 @@ function withoutItemIds(keep: Extra | undefined): object | undefined {
   const state = own["encrypted_content"];
   const carried = typeof state === "string" ? unseal(state) : undefined;
   if (carried !== undefined) return withoutItemIds(carried.keep);
-  const message = isPlain(own["message"]) ? { ...own["message"], id: undefined, status: undefined } : undefined;
+  const message = isJsonObject(own["message"]) ? { ...own["message"], id: undefined, status: undefined } : undefined;
   return { ...keep, "openai-responses": { ...own, id: undefined, status: undefined, message } };
 }
 
@@ -135,7 +136,8 @@ function merged(objects: readonly object[]): object {
     for (const [name, value] of Object.entries(each) as [string, unknown][]) {
       const before = all.get(name);
       if (isPlain(value)) all.set(name, merged([isPlain(before) ? before : {}, value]));
-      else if (Array.isArray(value)) all.set(name, [...new Set([...(Array.isArray(before) ? before : []), ...texts(value)])]);
+      else if (Array.isArray(value))
+        all.set(name, [...new Set([...(Array.isArray(before) ? before : []), ...texts(value)])]);
       else all.set(name, value);
     }
   }

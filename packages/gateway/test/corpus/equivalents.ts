@@ -12,6 +12,8 @@ export function equivalents(outcome: JsonObject, protocol: Protocol): readonly J
       return [outcome, inBlocks(outcome), inBlocks(withoutOpening(outcome))];
     case "openai-responses":
       return [outcome, withInstructionsAsItem(outcome), developed(withInstructionsAsItem(outcome)), developed(outcome)];
+    case "openai-chat":
+      return [outcome, inBlocks(outcome)];
     case "gemini":
       return [outcome, renamed(outcome, geminiNames)];
     default:
@@ -57,6 +59,7 @@ function developed(body: JsonObject): JsonObject {
 const geminiNames: { readonly [name: string]: string } = {
   inlineData: "inline_data",
   mimeType: "mime_type",
+  functionDeclarations: "function_declarations",
   output: "result",
 };
 

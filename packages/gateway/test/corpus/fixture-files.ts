@@ -40,7 +40,12 @@ export function fixturesUnder(directory: string): readonly Fixture[] {
     if (!name.endsWith(".sse")) return [];
     const splitter = new SseSplitter(1 << 26);
     const blocks = [...splitter.push(Buffer.from(text)), ...splitter.end()];
-    return [streamFixture(name, blocks.map((block) => block.message?.data ?? ""))];
+    return [
+      streamFixture(
+        name,
+        blocks.map((block) => block.message?.data ?? ""),
+      ),
+    ];
   });
 }
 
@@ -60,7 +65,12 @@ function streamFixture(name: string, lines: readonly string[]): Fixture {
   if (protocol.protocol?.startsWith("openai-c") === true && payloads.at(-1) !== "[DONE]") {
     events.push({ event: "message", data: "[DONE]" });
   }
-  return { name, ...protocol, events, error: parsed.includes(undefined) || objects.some(isError) || isSpliced(objects) };
+  return {
+    name,
+    ...protocol,
+    events,
+    error: parsed.includes(undefined) || objects.some(isError) || isSpliced(objects),
+  };
 }
 
 /** Where a protocol names its events, it repeats the name in `type`. */
@@ -106,4 +116,3 @@ const ofErrors: { readonly [folder: string]: Protocol } = {
   google: "gemini",
   openai: "openai-responses",
 };
-

@@ -8,7 +8,7 @@
  *
  * `--show` takes only the fixtures whose name holds TEXT, and prints both sides of what differs.
  */
-import { codecs } from "../../src/app/app.ts";
+import { codecs } from "../../src/app/codecs.ts";
 import type { Codec } from "../../src/kernel/codec.ts";
 import type { AnswerEvent } from "../../src/kernel/event.ts";
 import { isJsonObject } from "../../src/kernel/json.ts";
@@ -16,15 +16,7 @@ import type { Json } from "../../src/kernel/json.ts";
 import { parseExactObject } from "../../src/codecs/shared/exact.ts";
 import type { Loss } from "../../src/kernel/loss.ts";
 import { operations } from "../../src/kernel/protocol.ts";
-import {
-  contentOf,
-  decodeStream,
-  decodeWhole,
-  encodeStream,
-  encodeWhole,
-  everythingOf,
-  listener,
-} from "./answers.ts";
+import { contentOf, decodeStream, decodeWhole, encodeStream, encodeWhole, everythingOf, listener } from "./answers.ts";
 import { fixturesUnder } from "./fixture-files.ts";
 import type { Fixture } from "./fixture-files.ts";
 import { expectedContent } from "./limits.ts";
@@ -79,7 +71,11 @@ function difference(before: unknown, after: unknown, excuse: Excuse, path = ""):
     }
     return undefined;
   }
-  return `${path}: ${String(JSON.stringify(before)).slice(0, 200)} became ${String(JSON.stringify(after)).slice(0, 200)}`;
+  return `${path}: ${shortly(before)} became ${shortly(after)}`;
+}
+
+function shortly(value: unknown): string {
+  return value === undefined ? "nothing" : JSON.stringify(value).slice(0, 200);
 }
 
 function failureOf(events: readonly AnswerEvent[]): string | undefined {

@@ -22,7 +22,9 @@ export function recordingsUnder(directory: string): readonly Recording[] {
 }
 
 /** What the connection is about, not the request; and keys, which the recorder has blackened. */
-const left = new Set("host connection content-length accept-encoding transfer-encoding authorization x-api-key api-key".split(" "));
+const left = new Set(
+  "host connection content-length accept-encoding transfer-encoding authorization x-api-key api-key".split(" "),
+);
 
 export function headersOf({ headers }: Recording): { readonly [name: string]: string } {
   const entries = headers

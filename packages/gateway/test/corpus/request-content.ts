@@ -19,7 +19,9 @@ const spoken = new Set(
 const free = new Set(["arguments", "args", "input", "response"]);
 
 /** Top-level fields that hold a conversation, its instructions and its tools. */
-const told = new Set("messages input contents system systemInstruction system_instruction instructions prompt tools".split(" "));
+const told = new Set(
+  "messages input contents system systemInstruction system_instruction instructions prompt tools".split(" "),
+);
 
 /** Every text of a request that must reach the model. */
 export function saidIn(body: JsonObject): readonly Said[] {
@@ -82,7 +84,11 @@ export interface Counts {
 export function countsOf(body: JsonObject): Counts {
   const { messages, input, contents, tools } = body;
   const items = [messages, input, contents].flatMap((list) => objects(list ?? null));
-  const blocks = items.flatMap((item) => [item, ...objects(item["content"] ?? null), ...objects(item["parts"] ?? null)]);
+  const blocks = items.flatMap((item) => [
+    item,
+    ...objects(item["content"] ?? null),
+    ...objects(item["parts"] ?? null),
+  ]);
   const is = (...types: readonly string[]) => blocks.filter(({ type }) => types.includes(String(type))).length;
   const having = (name: string) => blocks.filter((block) => block[name] !== undefined).length;
   return {

@@ -5,11 +5,11 @@
  *
  * node test/corpus/translation-cases.ts FILE [--show TEXT]
  *
- * FILE holds a case a line: `{test, fn, args, asserts: [{path, get, op, value}]}`. The cases are others' and are not
+ * FILE holds a case a line: `{test, fn, args, asserts: [{path, get, arg?, op, value}]}`. The cases are others' and are not
  * part of this repository. `--show` prints input, outcome and assertions of the cases whose name holds TEXT.
  */
 import { readFileSync } from "node:fs";
-import { codecs } from "../../src/app/app.ts";
+import { codecs } from "../../src/app/codecs.ts";
 import { systemClock } from "../../src/app/system-clock.ts";
 import { features } from "../../src/app/features.ts";
 import { parseExactObject } from "../../src/codecs/shared/exact.ts";
@@ -23,6 +23,8 @@ import { decidedOtherwise, outOfScope } from "./decided-otherwise.ts";
 interface Assertion {
   readonly path: string;
   readonly get: string;
+  /** What `contains` and `hasprefix` look for. */
+  readonly arg?: string;
   readonly op: string;
   readonly value: Json;
 }
@@ -92,15 +94,20 @@ function normal(text: string): string {
   }
 }
 
-function holds(outcome: Json, { path, get, op, value }: Assertion): boolean {
-  const found = read(at(outcome, path), get === "contains" || get === "hasprefix" ? "String" : get);
-  if (get === "contains") return String(found).includes(String(value)) === (op === "eq");
-  if (get === "hasprefix") return String(found).startsWith(String(value)) === (op === "eq");
-  const same =
-    get === "Raw"
-      ? normal(String(value)) === found
-      : JSON.stringify(found) === JSON.stringify(value);
+function holds(outcome: Json, { path, get, arg = "", op, value }: Assertion): boolean {
+  const isText = get === "contains" || get === "hasprefix";
+  const found = read(at(outcome, path), isText ? "String" : get);
+  const text = String(found);
+  if (isText) return ((get === "contains" ? text.includes(arg) : text.startsWith(arg)) === value) === (op === "eq");
+  const same = get === "Raw" ? normal(String(value)) === found : JSON.stringify(found) === JSON.stringify(value);
   return same === (op === "eq");
+}
+
+/** Some cases have no conversation, without which no vendor takes a request. */
+function withConversation(from: Protocol, body: JsonObject): JsonObject {
+  if (from === "openai-responses") return body["input"] === undefined ? { ...body, input: "Begin." } : body;
+  if (from === "gemini" || (Array.isArray(body["messages"]) && body["messages"].length > 0)) return body;
+  return { ...body, messages: [{ role: "user", content: "Begin." }] };
 }
 
 interface Outcome {
@@ -109,7 +116,21 @@ interface Outcome {
   readonly refused?: string;
 }
 
+/** The one case of an answer: a whole response of Responses, told to a client of chat. */
+function tell({ args }: Case): Outcome | undefined {
+  const [request, event] = [args[2], args[4]].map((text) =>
+    typeof text === "string" ? parseExactObject(text) : undefined,
+  );
+  const response = event?.["response"];
+  const [from, to] = [codecs.get("openai-responses"), codecs.get("openai-chat")];
+  if (request === undefined || !isJsonObject(response) || from === undefined || to === undefined) return undefined;
+  const events = from.egress.readAnswer(response, { id: "attempt" });
+  const context = { id: "answer", created: 0, model: "model", request, lost: () => {} };
+  return { forms: [parseExactObject(to.ingress.writeAnswer(events, context)) ?? {}] };
+}
+
 function run(each: Case): Outcome | undefined {
+  if (each.fn === "ConvertCodexResponseToOpenAINonStream") return tell(each);
   const match = /^Convert(\w+?)Request(?:To)(\w+?)(?:WithCompat)?$/.exec(each.fn);
   const from = names[match?.[1] ?? ""];
   const to = names[match?.[2] ?? ""];
@@ -120,8 +141,7 @@ function run(each: Case): Outcome | undefined {
   const body = parseExactObject(text);
   if (client === undefined || codec === undefined || body === undefined) return undefined;
   const asked = { model: String(model), stream: stream === true };
-  // Some cases of tools have no conversation, without which OpenAI takes no request.
-  const filled = from === "openai-responses" && body["input"] === undefined ? { input: "Begin.", ...body } : body;
+  const filled = withConversation(from, body);
   const decoded = client.ingress.readRequest(client.addressing === "path" ? body : { ...filled, ...asked }, asked);
   if (!decoded.ok) return { forms: [{}], refused: decoded.failure.message };
   const dialect = { streamUsage: true, developerRole: match?.[2] === "Codex" };

@@ -1,13 +1,10 @@
 import type { Accepts, Dialect } from "../../kernel/codec.ts";
 
 /**
- * What everybody but OpenAI itself takes: ids of calls in any characters (Kimi's are `functions.name:0`), and no tools
- * that take free text.
+ * What everybody but OpenAI itself takes: no tools with free text. The rule for calls' ids is each protocol's own: those
+ * of Anthropic are strict, in chat everybody but OpenAI takes any characters (Kimi's are `functions.name:0`).
  */
-export const lenient: Partial<Accepts> = {
-  callId: { character: /[\x21-\x7e]/, longest: 256 },
-  customTools: false,
-};
+export const lenient: Partial<Accepts> = { customTools: false };
 
 /** Knows `stream_options.include_usage` and both fields for the token limit. */
 export const usual: Dialect = { streamUsage: true, developerRole: false, accepts: lenient };

@@ -13,18 +13,21 @@ export function cacheMark(marked: JsonObject): Extra | undefined {
   return cache_control && { [vendor]: { cache_control } };
 }
 
+function isMarked({ keep }: Part): boolean {
+  return keep?.[vendor] !== undefined;
+}
+
 /** Anthropic refuses more, and earlier ones are worth the least: a later mark covers what stands before it. */
 const most = 4;
 
 /** The messages with the last of their marks, as many as Anthropic takes beside those of the tools. */
 export function withFewMarks(messages: readonly Message[], tools: readonly Tool[]): readonly Message[] {
-  const marked = ({ keep }: Part): boolean => keep?.[vendor] !== undefined;
   const ofTools = tools.filter(({ extra }) => extra?.[vendor] !== undefined).length;
-  let excess = messages.reduce((sum, { parts }) => sum + parts.filter(marked).length, ofTools) - most;
+  let excess = messages.reduce((sum, { parts }) => sum + parts.filter(isMarked).length, ofTools) - most;
   if (excess <= 0) return messages;
   return messages.map((message) => {
     const parts = message.parts.map((part) =>
-      part.type !== "opaque" && marked(part) && excess-- > 0 ? withoutMark(part) : part,
+      part.type !== "opaque" && isMarked(part) && excess-- > 0 ? withoutMark(part) : part,
     );
     return { ...message, parts };
   });

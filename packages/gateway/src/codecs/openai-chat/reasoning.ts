@@ -25,8 +25,11 @@ export interface SaidReasoning {
   readonly blocks: JsonObject | undefined;
 }
 
+const silence: SaidReasoning = { text: undefined, field: undefined, blocks: undefined };
+
 /** What a message or delta says of the model's reasoning. Text that stands in several places is read once. */
 export function readReasoning(message: JsonObject): SaidReasoning {
+  if (!reasoningFields.some((name) => Object.hasOwn(message, name))) return silence;
   const field = textFields.find((name) => textOf(message[name]) !== undefined);
   const given = blockFields.filter((name) => arrayOf(message[name]).length > 0);
   const blocks = unlessEmpty(Object.fromEntries(given.map((name) => [name, message[name] ?? []])));

@@ -120,10 +120,10 @@ class ChatReader implements CandidateReader {
   #unknown(message: JsonObject): void {
     const changed = this.#fields.of(message);
     // Only single values are repeated by backends; two equal pieces of audio are two pieces.
-    const pieces = Object.entries(message).filter(
-      ([name, value]) => typeof value === "object" && value !== null && !messageFields.has(name),
-    );
-    if (changed !== undefined || pieces.length > 0) this.#extra({ ...changed, ...Object.fromEntries(pieces) });
+    const isPiece = (name: string) => typeof message[name] === "object" && message[name] !== null;
+    const pieces = Object.keys(message).filter((name) => !messageFields.has(name) && isPiece(name));
+    if (changed === undefined && pieces.length === 0) return;
+    this.#extra({ ...changed, ...Object.fromEntries(pieces.map((name) => [name, message[name] ?? null])) });
   }
 
   #extra(message: JsonObject): void {
@@ -159,7 +159,8 @@ class ChatReader implements CandidateReader {
 
   #delta(part: number, text: string, logprobs?: Json): void {
     const { candidate } = this.#context;
-    this.#context.emit({ type: "part-delta", candidate, part, text, ...compact({ logprobs }) });
+    const delta = { type: "part-delta", candidate, part, text } as const;
+    this.#context.emit(logprobs === undefined ? delta : { ...delta, logprobs });
   }
 
   #end(part: number, keep: Extra | undefined): void {

@@ -1,4 +1,6 @@
 import type { DecodedRequest } from "../../kernel/codec.ts";
+import { failure } from "../../kernel/failure.ts";
+import type { Failure } from "../../kernel/failure.ts";
 import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
@@ -26,7 +28,20 @@ export function readRequest(body: JsonObject): Result<DecodedRequest> {
   const losses: Loss[] = [];
   const request = readBody(body, complaints, losses);
   const complaint = complaints.first;
-  return complaint === undefined ? { ok: true, value: { request, losses } } : { ok: false, failure: complaint };
+  if (complaint !== undefined) return { ok: false, failure: complaint };
+  return { ok: true, value: { request, losses, ...compact({ bound: boundOf(body) }) } };
+}
+
+/** What was said before, when only the backend has it: another would answer without. */
+function boundOf({ previous_response_id: previous, conversation }: JsonObject): Failure | undefined {
+  if (typeof previous === "string") {
+    return failure("bad-request", `Previous response with id '${previous.slice(0, 100)}' not found.`, {
+      param: "previous_response_id",
+      upstreamCode: "previous_response_not_found",
+    });
+  }
+  if (conversation === undefined || conversation === null) return undefined;
+  return failure("bad-request", "The conversation was not found.", { param: "conversation" });
 }
 
 function readBody(body: JsonObject, complaints: Complaints, losses: Loss[]): GenerationRequest {

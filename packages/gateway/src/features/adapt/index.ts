@@ -12,6 +12,7 @@ import { prefill } from "./prefill.ts";
 import { toolChoice } from "./tool-choice.ts";
 import { toolNames } from "./tool-names.ts";
 import { toolResults } from "./tool-results.ts";
+import { uniqueTools } from "./unique-tools.ts";
 
 /**
  * In the order in which they look at a request. Those that move messages come late, so that most losses tell of
@@ -26,6 +27,7 @@ const passes: readonly Pass[] = [
   toolResults,
   prefill,
   callIds,
+  uniqueTools,
   toolChoice,
   customTools,
   toolNames,
