@@ -1,5 +1,6 @@
 import type { IdleCost } from "./measure.ts";
 import type { Row } from "./report.ts";
+import { growthOf, type PairCost } from "./translation.ts";
 
 /** The figures that the gateway is to reach, as a table, and how a run did. */
 
@@ -10,6 +11,8 @@ export interface Findings {
   readonly idle: { readonly [target: string]: IdleCost };
   /** Milliseconds, by target. */
   readonly startup: { readonly [target: string]: number };
+  /** The dearest first. */
+  readonly translations: readonly PairCost[];
   /** Bytes a request. */
   readonly heapSlope?: number;
 }
@@ -31,6 +34,7 @@ interface Goal {
 }
 
 const ours = "patchbay";
+const translating = "translating";
 
 function row(findings: Findings, scenario: string, target = ours): Row | undefined {
   return findings.rows.find((candidate) => candidate.scenario === scenario && candidate.target === target);
@@ -81,6 +85,34 @@ const goals: readonly Goal[] = [
     value: 8,
     unit: "x ours",
     measure: timesLessThanPortkey,
+  },
+  {
+    name: "translation per 1 KB request",
+    bound: "at most",
+    value: 150,
+    unit: "us",
+    measure: (found) => row(found, "1 KB requests", translating)?.aboveRelaying,
+  },
+  {
+    name: "translation per streamed event",
+    bound: "at most",
+    value: 25,
+    unit: "us",
+    measure: (found) => row(found, "streams of 200 events", translating)?.aboveRelaying,
+  },
+  {
+    name: "translation of 1 MB, dearest pair",
+    bound: "under",
+    value: 25,
+    unit: "ms",
+    measure: (found) => found.translations[0]?.small,
+  },
+  {
+    name: "translation of 4 MB",
+    bound: "at most",
+    value: 4.6,
+    unit: "x 1 MB",
+    measure: ({ translations }) => (translations.length === 0 ? undefined : growthOf(translations)),
   },
   {
     name: "an idle stream, of 1,000",

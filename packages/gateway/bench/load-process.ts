@@ -1,5 +1,6 @@
 import { Pool, type Dispatcher } from "undici";
-import { type BodyName, bodies, eventsPerStream } from "./bodies.ts";
+import type { BodyName } from "./bodies.ts";
+import { clients } from "./clients.ts";
 import type { LoadOrder, LoadResult, Place, ProbeResult } from "./load.ts";
 
 /** Makes the load, in a process of its own. Any answer that is not the right one ends the run. */
@@ -22,7 +23,8 @@ function countEvents(chunk: Buffer): number {
 
 function open(pool: Pool, place: Place, body: BodyName, handler: Dispatcher.DispatchHandler): void {
   const headers = { "content-type": "application/json", ...place.headers };
-  pool.dispatch({ path: "/v1/chat/completions", method: "POST", headers, body: bodies[body] }, handler);
+  const client = clients[place.client];
+  pool.dispatch({ path: client.path, method: "POST", headers, body: client.bodies[body] }, handler);
 }
 
 function send(pool: Pool, place: Place, body: BodyName, keep = false): Promise<Answered> {
@@ -49,9 +51,10 @@ function send(pool: Pool, place: Place, body: BodyName, keep = false): Promise<A
   });
 }
 
-function assertRight(answered: Answered, body: BodyName): void {
+function assertRight(answered: Answered, place: Place, body: BodyName): void {
   const right =
-    answered.status === 200 && (body === "stream" ? answered.events === eventsPerStream : answered.bytes > 500);
+    answered.status === 200 &&
+    (body === "stream" ? answered.events === clients[place.client].events : answered.bytes > 500);
   if (right) return;
   const { status, events, bytes, text } = answered;
   throw new Error(`A wrong answer: status ${status}, ${events} events, ${bytes} bytes. ${text.slice(0, 500)}`);
@@ -78,7 +81,7 @@ async function run(order: LoadOrder & { order: "run" }): Promise<LoadResult> {
       const begin = performance.now();
       const answered = await send(pool, place, body);
       times[index] = performance.now() - begin;
-      assertRight(answered, body);
+      assertRight(answered, place, body);
       events += answered.events;
       pieces += answered.pieces;
     }

@@ -1,4 +1,5 @@
 import type { BodyName } from "./bodies.ts";
+import type { ClientName } from "./clients.ts";
 import { type Child, numberOf } from "./child.ts";
 
 /** What the load process is told and tells. Times are milliseconds. */
@@ -7,6 +8,8 @@ export interface Place {
   /** Scheme, host and port. */
   readonly origin: string;
   readonly headers: { readonly [name: string]: string };
+  /** Whose requests are sent there. */
+  readonly client: ClientName;
 }
 
 export type LoadOrder =

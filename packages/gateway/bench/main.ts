@@ -5,9 +5,9 @@ import { cpuSource } from "./accounting.ts";
 import { judge } from "./figures.ts";
 import { peerNames, preparePeers } from "./peers.ts";
 import { run } from "./run.ts";
-import { rounds } from "./scenarios.ts";
+import { rounds, translationRuns } from "./scenarios.ts";
 import { soak } from "./soak.ts";
-import { figureTable, rowTable, sideTable } from "./table.ts";
+import { figureTable, rowTable, sideTable, translationTable } from "./table.ts";
 import { startLoad, startUpstream, targets } from "./targets.ts";
 
 const help = `Measures the gateway beside a direct call and a bare node:http + undici relay, all in one run.
@@ -58,17 +58,25 @@ async function main(): Promise<number> {
   );
   if (options.soak !== undefined) {
     const result = await soak({ load, upstream: upstream.url, target: targets.gateway }, Number(options.soak));
-    const figures = judge({ rows: [], idle: {}, startup: {}, heapSlope: result.heapSlope });
+    const figures = judge({ rows: [], idle: {}, startup: {}, translations: [], heapSlope: result.heapSlope });
     console.log(figureTable(figures.filter((figure) => figure.measured !== undefined)));
     await save({ figures, soak: result });
     return 0;
   }
-  const all = [targets.direct, targets.relay, targets.gateway, ...peers];
-  const count = options.quick ? rounds.quick : rounds.full;
-  const found = await run({ load, upstream: upstream.url, targets: all, rounds: count, say });
+  const all = [targets.direct, targets.relay, targets.gateway, targets.translating, ...peers];
+  const pace = options.quick ? "quick" : "full";
+  const count = rounds[pace];
+  const found = await run({
+    load,
+    upstream: upstream.url,
+    targets: all,
+    rounds: count,
+    translationRuns: translationRuns[pace],
+    say,
+  });
   const figures = judge(found);
   console.log(
-    `medians over ${count} rounds\n\n${rowTable(found.rows)}\n\n${sideTable(found)}\n\n${figureTable(figures)}`,
+    `medians over ${count} rounds\n\n${rowTable(found.rows)}\n\n${sideTable(found)}\n\n${translationTable(found.translations)}\n\n${figureTable(figures)}`,
   );
   await save({ rounds: count, ...found, figures });
   for (const [name, reason] of Object.entries(found.failed)) console.error(`\n${name} was not measured: ${reason}`);

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { cpuOf, memoryOf } from "./accounting.ts";
 import type { Child } from "./child.ts";
 import { heapOf } from "./heap.ts";
-import { holdStreams, type LoadResult, probe, type ProbeResult, releaseStreams, runLoad } from "./load.ts";
+import { clients } from "./clients.ts";
+import { holdStreams, type LoadResult, type Place, probe, type ProbeResult, releaseStreams, runLoad } from "./load.ts";
 import type { Scenario } from "./scenarios.ts";
 import type { RunningTarget } from "./targets.ts";
 
@@ -34,17 +35,16 @@ export async function takeTurn(load: Child, target: RunningTarget, scenario: Sce
   return { ...result, cpu: (cpuOf(pid) - before) / units, memory: memoryOf(pid) };
 }
 
-function contentOf(answer: ProbeResult): string {
+function contentOf(answer: ProbeResult, { client }: Place): string {
   if (answer.status !== 200) throw new Error(`status ${answer.status}: ${answer.body.slice(0, 300)}`);
-  const { choices, usage } = JSON.parse(answer.body);
-  return JSON.stringify([choices[0].message.content, choices[0].finish_reason, usage]);
+  return JSON.stringify(clients[client].told(JSON.parse(answer.body)));
 }
 
 /** Throws unless the target's answers mean what the upstream's own mean, for a small and a large request. */
 export async function assertFaithful(load: Child, target: RunningTarget, direct: RunningTarget): Promise<void> {
   for (const body of ["small", "check-small", "check-large"] as const) {
-    const truth = contentOf(await probe(load, direct.place, body));
-    const told = contentOf(await probe(load, target.place, body));
+    const truth = contentOf(await probe(load, direct.place, body), direct.place);
+    const told = contentOf(await probe(load, target.place, body), target.place);
     if (told !== truth) throw new Error(`answers ${body} wrongly: ${told} where the upstream says ${truth}`);
   }
 }

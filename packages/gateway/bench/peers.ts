@@ -86,7 +86,7 @@ function targetOf(peer: NodePeer, folder: string): Target {
         environment: { NODE_ENV: "production" },
         ipc: extra.ipc ?? false,
       });
-      const place = { origin: `http://127.0.0.1:${port}`, headers: peer.headers(upstream) };
+      const place = { origin: `http://127.0.0.1:${port}`, headers: peer.headers(upstream), client: "openai" as const };
       return { child, place, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
     },
   };

@@ -11,6 +11,8 @@ export interface Row {
   readonly cpu?: number;
   /** Times the bare relay's CPU, round by round. */
   readonly ratio?: number;
+  /** Microseconds of CPU above the gateway's own relaying, round by round; of translation only. */
+  readonly aboveRelaying?: number;
   /** Units a second. */
   readonly throughput: number;
   /** Milliseconds. */
@@ -58,6 +60,7 @@ function paired(
 export function rowsOf(scenario: Scenario, turns: Turns): readonly Row[] {
   const relay = turns.get("bare relay");
   const direct = turns.get("direct");
+  const gateway = turns.get("patchbay");
   return [...turns].map(([target, own]) => {
     const latency = scenario.measures === "latency" && target !== "direct" ? direct : undefined;
     return {
@@ -69,6 +72,12 @@ export function rowsOf(scenario: Scenario, turns: Turns): readonly Row[] {
         "ratio",
         paired(own, relay, (turn, other) =>
           turn.cpu === undefined || other.cpu === undefined ? undefined : turn.cpu / other.cpu,
+        ),
+      ),
+      ...figure(
+        "aboveRelaying",
+        paired(own, target === "translating" ? gateway : undefined, (turn, other) =>
+          turn.cpu === undefined || other.cpu === undefined ? undefined : (turn.cpu - other.cpu) / 1000,
         ),
       ),
       throughput: median(own.map((turn) => (scenario.unit === "event" ? turn.events : turn.count) / turn.seconds)),

@@ -5,6 +5,7 @@ import { assertFaithful, type IdleCost, idleCost, takeTurn, type Turn } from "./
 import { type Row, rowsOf } from "./report.ts";
 import { idleRounds, idleStreams, scenarios, starts, warmUp } from "./scenarios.ts";
 import { median } from "./statistics.ts";
+import { translationCosts } from "./translation.ts";
 import { type RunningTarget, type Target, targets } from "./targets.ts";
 
 export interface Field {
@@ -13,6 +14,7 @@ export interface Field {
   readonly upstream: string;
   readonly targets: readonly Target[];
   readonly rounds: number;
+  readonly translationRuns: number;
   /** Says what is going on. */
   readonly say: (words: string) => void;
 }
@@ -84,5 +86,6 @@ export async function run(
   }
   const rows = await measureRows(field, running);
   const fresh = await measureFresh(field, [...running.keys()]);
-  return { rows, ...fresh, failed };
+  field.say("translations within this process");
+  return { rows, ...fresh, translations: translationCosts(field.translationRuns), failed };
 }

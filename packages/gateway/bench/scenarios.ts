@@ -59,5 +59,7 @@ export const idleStreams = 1000;
 export const idleRounds = 3;
 export const starts = 7;
 export const rounds = { full: 7, quick: 3 } as const;
+/** Translations of each long conversation. */
+export const translationRuns = { full: 12, quick: 4 } as const;
 /** Before anything is measured, so that code is compiled and pools are full: this many times a round's count. */
 export const warmUp = 1;

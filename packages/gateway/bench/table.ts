@@ -1,5 +1,8 @@
 import type { Figure, Findings } from "./figures.ts";
 import type { Row } from "./report.ts";
+import type { PairCost } from "./translation.ts";
+
+const shownPairs = 5;
 
 /** Columns side by side: the first two to the left, the others to the right. */
 function align(lines: readonly (readonly string[])[]): string {
@@ -25,6 +28,7 @@ const heads = [
   "target",
   "CPU us/unit",
   "x relay",
+  "+CPU us",
   "units/s",
   "p50 ms",
   "p99 ms",
@@ -40,6 +44,7 @@ export function rowTable(rows: readonly Row[]): string {
     row.target,
     show(row.cpu, 1),
     show(row.ratio, 2),
+    show(row.aboveRelaying, 1),
     show(row.throughput, 0),
     show(row.p50, 2),
     show(row.p99, 2),
@@ -58,6 +63,12 @@ export function sideTable(findings: Findings): string {
     return [name, kilobytes(idle?.resident), kilobytes(idle?.held), show(findings.startup[name], 0)];
   });
   return align([["idle streams and start", "KB RSS each", "KB held each", "start-up ms"], ...lines]);
+}
+
+/** The dearest translations of a long conversation. */
+export function translationTable(costs: readonly PairCost[]): string {
+  const lines = costs.slice(0, shownPairs).map(({ pair, small, large }) => [pair, show(small, 1), show(large, 1)]);
+  return align([["translations", "ms of 1 MB", "ms of 4 MB"], ...lines]);
 }
 
 export function figureTable(figures: readonly Figure[]): string {

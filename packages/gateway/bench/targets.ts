@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { checkModel, idleModel, modelName } from "./bodies.ts";
 import { type Child, gist, startChild } from "./child.ts";
+import type { ClientName } from "./clients.ts";
 import type { Place } from "./load.ts";
 
 /** What the bench measures, side by side. */
@@ -43,7 +44,7 @@ const direct: Target = {
   name: "direct",
   start: (upstream) =>
     Promise.resolve({
-      place: { origin: upstream, headers: {} },
+      place: { origin: upstream, headers: {}, client: "openai" },
       [Symbol.asyncDispose]: () => Promise.resolve(),
     }),
 };
@@ -55,7 +56,7 @@ const relay: Target = {
     const child = await startChild({ argv, ready: listening, ipc: extra.ipc ?? false });
     return {
       child,
-      place: { origin: child.url, headers: {} },
+      place: { origin: child.url, headers: {}, client: "openai" },
       [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
     };
   },
@@ -102,52 +103,60 @@ process.on("exit", () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
+async function startGateway(upstream: string, client: ClientName, extra: StartExtra): Promise<RunningTarget> {
+  const folder = await mkdtemp(join(tmpdir(), "patchbay-bench-"));
+  folders.add(folder);
+  const remove = async (): Promise<void> => {
+    await rm(folder, { recursive: true, force: true });
+    folders.delete(folder);
+  };
+  try {
+    const config = join(folder, "patchbay.yaml");
+    await writeFile(config, document(upstream));
+    const key = await createKey(folder, config);
+    const argv = [
+      ...(extra.nodeFlags ?? []),
+      binary,
+      "start",
+      "--config",
+      config,
+      "--port",
+      "0",
+      "--data-dir",
+      folder,
+      "--no-detect",
+    ];
+    const child = await startChild({
+      argv,
+      ready: listening,
+      environment,
+      ipc: extra.ipc ?? false,
+    });
+    const dispose = async (): Promise<void> => {
+      await child[Symbol.asyncDispose]();
+      await remove();
+    };
+    return {
+      child,
+      place: { origin: child.url, headers: { authorization: `Bearer ${key}` }, client },
+      [Symbol.asyncDispose]: dispose,
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
 const gateway: Target = {
   name: "patchbay",
-  async start(upstream, extra = {}) {
-    const folder = await mkdtemp(join(tmpdir(), "patchbay-bench-"));
-    folders.add(folder);
-    const remove = async (): Promise<void> => {
-      await rm(folder, { recursive: true, force: true });
-      folders.delete(folder);
-    };
-    try {
-      const config = join(folder, "patchbay.yaml");
-      await writeFile(config, document(upstream));
-      const key = await createKey(folder, config);
-      const argv = [
-        ...(extra.nodeFlags ?? []),
-        binary,
-        "start",
-        "--config",
-        config,
-        "--port",
-        "0",
-        "--data-dir",
-        folder,
-        "--no-detect",
-      ];
-      const child = await startChild({
-        argv,
-        ready: listening,
-        environment,
-        ipc: extra.ipc ?? false,
-      });
-      const dispose = async (): Promise<void> => {
-        await child[Symbol.asyncDispose]();
-        await remove();
-      };
-      return {
-        child,
-        place: { origin: child.url, headers: { authorization: `Bearer ${key}` } },
-        [Symbol.asyncDispose]: dispose,
-      };
-    } catch (error) {
-      await remove();
-      throw error;
-    }
-  },
+  start: (upstream, extra = {}) => startGateway(upstream, "openai", extra),
+};
+
+/** The same gateway, serving the same upstream to clients of another protocol. */
+const translating: Target = {
+  name: "translating",
+  start: (upstream, extra = {}) => startGateway(upstream, "anthropic", extra),
 };
 
 /** The yardsticks and the gateway, in the order in which they take turns. */
-export const targets = { direct, relay, gateway } as const;
+export const targets = { direct, relay, gateway, translating } as const;

@@ -180,6 +180,7 @@ test("route explain gives the plan in order, and why the rest is not tried", asy
     model: "coder",
     strategy: "backup",
     maxAttempts: 2,
+    winner: "live/two",
     attempts: [
       { endpoint: "live", model: "two", reason: "backup 1" },
       { endpoint: "live", model: "three", reason: "backup 2" },
@@ -195,6 +196,35 @@ test("route explain gives the plan in order, and why the rest is not tried", asy
     "  -  live/three  not tried: failover.attempts is 1",
     "",
   ]);
+});
+
+test("route explain says what a request's needs leave out, and what a name is taken for", async () => {
+  using home = temporaryDirectory();
+  writeFileSync(
+    join(home.path, "patchbay.yaml"),
+    [
+      "endpoints:",
+      "  - { name: small, type: groq, models: [{ id: x, tools: false, inputModalities: [text], contextWindow: 8000 }] }",
+      "  - { name: large, type: groq, models: [{ id: x, jsonSchema: false }] }",
+      "models: [{ name: m, targets: [{ endpoint: small, model: x }, { endpoint: large, model: x }] }]",
+      "fallback: m",
+    ].join("\n"),
+  );
+  const at = { directory: home.path };
+  const explain = async (...flags: readonly string[]): Promise<unknown> => {
+    const { stdout } = await runBinary(["route", "explain", "m", "--json", ...flags], at);
+    const { winner, excluded } = JSON.parse(stdout) as { winner: string; excluded: readonly { reason: string }[] };
+    return [winner, ...excluded.map(({ reason }) => reason)];
+  };
+  assert.deepEqual(await explain(), ["small/x"]);
+  assert.deepEqual(await explain("--tools"), ["large/x", "the model cannot call tools"]);
+  assert.deepEqual(await explain("--image"), ["large/x", "the model takes no images"]);
+  assert.deepEqual(await explain("--schema"), ["small/x", "the model cannot be held to a JSON schema"]);
+  assert.deepEqual(await explain("--tokens", "9000"), ["large/x", "holds 8000 tokens, and the request has about 9000"]);
+  const text = await runBinary(["route", "explain", "nobody-has-this"], at);
+  assert.match(text.stdout, /^nobody-has-this is taken for m: the fallback stands in\nnobody-has-this -> m /u);
+  const bad = await runBinary(["route", "explain", "m", "--tokens", "many"], at);
+  assert.deepEqual([bad.code, /--tokens must be a whole number/u.test(bad.stderr)], [2, true]);
 });
 
 test("route explain asks for embeddings where it is told to", async () => {

@@ -44,7 +44,8 @@ async function twoTargets(): Promise<object> {
       { ...endpoint("first", "http://169.254.169.254/v1"), name: "metadata" },
     ],
     models: [
-      { name: "both/*", targets: targets("first", "second"), price },
+      // Retries at the same target are a matter of `faults-upstream.test.ts`.
+      { name: "both/*", targets: targets("first", "second"), price, failover: { attempts: 2 } },
       { name: "translated/*", targets: targets("first", "second"), relay: "never", price },
       { name: "refusing/*", targets: targets("closed", "second"), price },
       { name: "barred/*", targets: targets("metadata", "second"), price },

@@ -156,8 +156,8 @@ test("a failure has its kind, and no tokens that nobody counted", async () => {
   backup.script({ kind: "status", status: 400 });
   const cases = [
     [{ ...chat, model: "two" }, 400, "bad-request", 2, "backup"],
-    [{ ...chat, model: "plain" }, 502, "upstream-error", 1, "up"],
-    [{ ...chat, model: "unheard-of" }, 404, "not-found", 0, undefined],
+    [{ ...chat, model: "plain" }, 502, "upstream-error", 3, "up"],
+    [{ ...chat, model: "unheard-of" }, 404, "model-not-found", 0, undefined],
     [{ ...chat, model: 5 }, 400, "bad-request", 0, undefined],
     [{ ...chat, model: "plain", filler: "a".repeat(100_000) }, 413, "too-large", 0, undefined],
   ] as const;

@@ -17,6 +17,7 @@ const house = await startHouse({
     {
       endpoints: [
         { name: "up", type: "openai-compatible", url: upstream.url, credentials: [{ apiKey: "key-up" }] },
+        { name: "poor", type: "openai-compatible", url: upstream.url, credentials: [{ apiKey: "key-poor" }] },
         { name: "sim", type: "simulator", options: { firstToken: 5, rate: 1000 } },
       ],
       models: [
@@ -408,7 +409,7 @@ const errorCases: readonly ErrorCase[] = [
   },
   {
     name: "an exhausted quota, which a retry cannot mend",
-    model: "m",
+    model: "poor/actual",
     script: {
       kind: "status",
       status: 429,
@@ -491,14 +492,14 @@ test("a pause that the upstream asks for is waited for here when it is short, an
   assert.equal(upstream.count - before, 1);
 });
 
-test("a 429 without a time gets one, which the SDK waits before it asks again", async () => {
+test("a 429 without a time is waited for here, and asked again", async () => {
   const { client: patient, sent } = newClient({ maxRetries: 1 });
   using _script = upstreamDoes([{ kind: "status", status: 429 }, { kind: "answer" }]);
   const started = performance.now();
   const answer = await patient.chat.completions.create({ model: "up/timeless", messages });
   assert.equal(answer.choices[0]?.message.content, defaultText);
   assert.ok(performance.now() - started >= 990);
-  assert.equal(sent.length, 2);
+  assert.equal(sent.length, 1);
 });
 
 test("a stream that the upstream cuts throws in the SDK, and does not end well", async () => {

@@ -253,7 +253,7 @@ describe("waiting", { concurrency: 4 }, () => {
       assert.equal(typeof field(outcome.error, "message"), "string");
       assert.equal(outcome.stream?.done, false);
       const row = await rowOf(house, outcome.id);
-      assert.deepEqual([row.status, row.failureKind, row.attempts], [502, "upstream-error", 2]);
+      assert.deepEqual([row.status, row.failureKind, row.attempts], [502, "upstream-error", 3]);
     });
 
     test("hears comments in the pauses of a stream", async () => {

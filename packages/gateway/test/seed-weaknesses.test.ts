@@ -109,21 +109,18 @@ test("the seed deletes by GET, we change nothing by it", async () => {
 test("the seed sends what it does not know as a flag, we send it as the model's name and nothing else", async () => {
   await using upstream = await startUpstream();
   await using house = await startHouse({ document: documentFor({ up: upstream.url }) });
-  for (const name of [
-    "--help",
-    "-m",
-    "$(id)",
-    "; ls",
-    "../../etc/passwd",
-    "[Image: /etc/passwd]",
-    "file:///etc/passwd",
-  ]) {
+  for (const name of ["--help", "-m", "$(id)", "; ls", "etc/passwd", "[Image: /etc/passwd]", "file:///etc/passwd"]) {
     const content = `${name} [Image #1]`;
     await (await house.post(path, { model: `up/${name}`, messages: [{ role: "user", content }] })).text();
     const call = upstream.calls.at(-1);
     assert.deepEqual(call?.json, { model: name, messages: [{ role: "user", content }] });
     assert.equal(call?.path, "/v1/chat/completions");
   }
+  // Elsewhere a model's name is a part of the path.
+  const before = upstream.count;
+  const climbing = { model: "up/../../etc/passwd", messages: [{ role: "user", content: "hello" }] };
+  assert.equal((await house.post(path, climbing)).status, 400);
+  assert.equal(upstream.count, before);
 });
 
 test("the seed fetches the images that a client names, we leave the name to the upstream", async () => {

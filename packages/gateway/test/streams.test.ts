@@ -23,6 +23,8 @@ const targets = [
 const house = await startHouse({
   document: {
     server: { limits: { answer: "300KB" } },
+    // Fault follows fault at the same target.
+    circuit: { failures: 100 },
     endpoints: [endpoint("first", first.url), endpoint("second", second.url)],
     models: [
       { name: "tapped", targets },

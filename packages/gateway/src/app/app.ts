@@ -1,4 +1,6 @@
 import { ModelDirectory } from "../backends/directory.ts";
+import { HealthPoller } from "../backends/health-poller.ts";
+import { fetchLocalText } from "../backends/http/probe.ts";
 import { HttpMediaFetcher } from "../backends/media.ts";
 import type { Backend } from "../backends/types.ts";
 import { geminiArray } from "../codecs/gemini/index.ts";
@@ -11,7 +13,8 @@ import { watchDocument } from "../config/watch.ts";
 import { Unserved } from "../relay/unserved.ts";
 import { Ticker } from "../relay/ticker.ts";
 import { offeredNames } from "../routing/catalog.ts";
-import { Cooldowns } from "../routing/cooldowns.ts";
+import { Health } from "../routing/health.ts";
+import { Rota } from "../routing/rota.ts";
 import { Gateway } from "../server/gateway.ts";
 import type { Service } from "../server/runtime.ts";
 import { openStore } from "../store/sqlite.ts";
@@ -28,9 +31,10 @@ import { readConfig } from "./configuration.ts";
 import type { AppOptions } from "./configuration.ts";
 import { exposure } from "./exposure.ts";
 import { complete, localEndpoints } from "./local.ts";
+import { configureLimits, newLimits, restoreLimits } from "./limits.ts";
 import { Records } from "./records.ts";
 import { StartError } from "./start-error.ts";
-import { systemClock } from "./system-clock.ts";
+import { systemClock, systemRandom } from "./system-clock.ts";
 import { version } from "./version.ts";
 
 /** How often deadlines are looked at, in milliseconds. */
@@ -54,6 +58,13 @@ export class App implements AsyncDisposable {
   readonly #ticker: Ticker;
   readonly #media: HttpMediaFetcher;
   readonly #gateway: Gateway;
+  readonly #health = new Health(systemClock, systemRandom);
+  readonly #limits = newLimits(systemClock, () => this.#assembly.runtime.catalog);
+  readonly #poller = new HealthPoller({
+    ask: fetchLocalText,
+    random: systemRandom,
+    tell: (endpoint, healthy) => this.#noteHealth(endpoint, healthy),
+  });
   /** Backends that the document no longer has, and that exchanges may still use. */
   readonly #retired = new Set<Backend>();
   #assembly: Assembly;
@@ -93,13 +104,15 @@ export class App implements AsyncDisposable {
       relay: {
         clock: systemClock,
         ticker: this.#ticker,
-        cooldowns: new Cooldowns(systemClock),
+        health: this.#health,
         codecs,
         features: features(systemClock),
         media: this.#media,
         unserved: new Unserved(systemClock),
+        limits: this.#limits,
         observer: records,
       },
+      routing: { health: this.#health, rota: new Rota(), random: systemRandom },
       current: () => this.#assembly.runtime,
       troubles: () => (this.#storeTrouble === undefined ? [] : [this.#storeTrouble]),
       notes: () => (this.#documentProblem === undefined ? [] : [this.#documentProblem]),
@@ -107,11 +120,15 @@ export class App implements AsyncDisposable {
       refused: (refusal) => records.refused(refusal),
       report: (level, message, error) => log[level](message, error === undefined ? {} : { error }),
     };
+    this.#health.limits = this.#limits;
+    restoreLimits(this.#limits, config, { store: this.#store, clock: systemClock });
     this.#gateway = new Gateway(service, openaiChat.ingress);
     this.#metrics.watch({
       ledgerPending: () => this.#store.ledger.state.pending,
       ledgerDropped: () => this.#store.ledger.state.dropped,
       exchangesActive: () => this.#gateway.active,
+      endpoints: () => this.#health.figures(),
+      limits: () => this.#limits,
     });
   }
 
@@ -183,12 +200,20 @@ export class App implements AsyncDisposable {
     const kept = {
       ...config,
       store: this.config.store,
-      server: { ...config.server, host: this.config.server.host, port: this.config.server.port },
+      server: {
+        ...config.server,
+        host: this.config.server.host,
+        port: this.config.server.port,
+        media: this.config.server.media,
+      },
     };
     this.#assembly = assemble(kept, this.#lasting, before);
     this.#known();
     for (const [name, backend] of before.backends) {
-      if (this.#assembly.backends.get(name) !== backend) this.#retire(backend);
+      if (this.#assembly.backends.get(name) === backend) continue;
+      this.#retire(backend);
+      // Another address or credential: what went wrong before says nothing of it.
+      this.#health.reset(name);
     }
     this.#log.level = parseLevel(config.log.level) ?? this.#log.level;
     this.#log.info("document taken over", { count: config.models.length });
@@ -224,6 +249,7 @@ export class App implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#watcher?.[Symbol.dispose]();
     clearInterval(this.#refresher);
+    this.#poller[Symbol.dispose]();
     await this.#gateway.drain(0);
     this.#ticker[Symbol.dispose]();
     this.#metrics[Symbol.dispose]();
@@ -272,7 +298,7 @@ export class App implements AsyncDisposable {
     this.#refresher = setInterval(() => void this.refresh(), directoryInterval).unref();
   }
 
-  /** Tells the metrics which names may be labels, and the log which texts are secrets. */
+  /** Tells metrics, log and health what the configuration now says: names for labels, secrets, endpoints. */
   #known(): void {
     const { config, catalog } = this.#assembly.runtime;
     const direct = config.models.flatMap(({ targets }) => targets.map(({ model }) => model));
@@ -285,7 +311,25 @@ export class App implements AsyncDisposable {
       ...endpoint.credentials.flatMap(({ apiKey }) => (apiKey === undefined ? [] : [apiKey])),
       ...Object.values(endpoint.headers),
     ]);
+    this.#health.know(
+      config.endpoints.map(({ name, credentials, cooldown }) => ({ name, credentials: credentials.length, cooldown })),
+      config.circuit,
+    );
+    configureLimits(this.#limits, config);
+    this.#poller.watch(
+      config.endpoints.flatMap(({ name, enabled, health }) =>
+        enabled && health !== undefined ? [{ name, ...health }] : [],
+      ),
+    );
     this.#log.hide([...secrets, ...config.access.fixedKeys.map(({ key }) => key)]);
+  }
+
+  #noteHealth(endpoint: string, healthy: boolean): void {
+    const state = this.#health.endpoint(endpoint);
+    if (state.healthy === healthy) return;
+    state.healthy = healthy;
+    if (healthy) this.#log.info("the endpoint is well again", { endpoint });
+    else this.#log.warn("the endpoint's health check says that it cannot serve", { endpoint });
   }
 
   #noteStore(trouble: string | undefined): void {
@@ -299,6 +343,7 @@ function restartReasons(before: Config, after: Config): readonly string[] {
   const rows: readonly (readonly [string, unknown, unknown])[] = [
     ["server.host", before.server.host, after.server.host],
     ["server.port", before.server.port, after.server.port],
+    ["server.media", before.server.media, after.server.media],
     ["server.limits.connections", before.server.limits.connections, after.server.limits.connections],
     ["server.timeouts.header", before.server.timeouts.header, after.server.timeouts.header],
     ["server.timeouts.request", before.server.timeouts.request, after.server.timeouts.request],

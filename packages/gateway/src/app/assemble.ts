@@ -6,6 +6,7 @@ import { createBackend } from "../backends/registry.ts";
 import type { Backend } from "../backends/types.ts";
 import type { Config, EndpointSettings } from "../config/types.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { compact } from "../kernel/json.ts";
 import { everyProtocol } from "../kernel/protocol.ts";
 import { Secret } from "../kernel/secret.ts";
 import type { Price } from "../kernel/usage.ts";
@@ -121,10 +122,13 @@ export function catalogOf(config: Config, backends: ReadonlyMap<string, Backend>
         serves: backend?.kind === "wire" ? backend.serves : everyProtocol,
         catalog: modelsOf(settings, directory),
         modelPatterns: vendorOf(settings.type)?.modelPatterns ?? [],
+        known: (model) => knownFacts(settings.type, model),
+        credentials: settings.credentials.length,
       },
     ];
   });
-  return buildCatalog({ endpoints: new Map(views), models: config.models });
+  const { models, families, fallback } = config;
+  return buildCatalog({ endpoints: new Map(views), models, ...compact({ families, fallback }) });
 }
 
 /** What the document states goes before what the list says, and that before our own table. */

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { createKey, keyProblem, parseKey } from "../auth/keys.ts";
 import type { Config } from "../config/types.ts";
+import type { KeyLimits } from "../kernel/limit.ts";
 import { openStore } from "../store/sqlite.ts";
 import type { Store, StoredKey } from "../store/ports.ts";
 import { StartError } from "./start-error.ts";
@@ -16,12 +17,15 @@ export interface ClientKey {
   readonly revokedAt?: number;
   /** Absent: all. */
   readonly models?: readonly string[];
+  /** Absent: as much as it wants. */
+  readonly limits?: KeyLimits;
 }
 
 export interface KeyRequest {
   readonly name: string;
   readonly expiresAt?: number;
   readonly models?: readonly string[];
+  readonly limits?: KeyLimits;
 }
 
 export type KeyCreation =
@@ -77,7 +81,7 @@ async function withStore<Value>(config: Config, work: (store: Store) => Promise<
   }
 }
 
-function shown({ id, name, createdAt, expiresAt, revokedAt, models }: StoredKey, now: number): ClientKey {
+function shown({ id, name, createdAt, expiresAt, revokedAt, models, limits }: StoredKey, now: number): ClientKey {
   const state = revokedAt !== undefined ? "revoked" : (expiresAt ?? Infinity) <= now ? "expired" : "active";
   return {
     id,
@@ -87,5 +91,6 @@ function shown({ id, name, createdAt, expiresAt, revokedAt, models }: StoredKey,
     ...(expiresAt === undefined ? {} : { expiresAt }),
     ...(revokedAt === undefined ? {} : { revokedAt }),
     ...(models === undefined ? {} : { models }),
+    ...(limits === undefined ? {} : { limits }),
   };
 }

@@ -26,6 +26,7 @@ async function recorded(more: Partial<ExchangeReport>) {
     append: (row: LedgerRow) => void rows.push(row),
     flush: () => {},
     recent: async () => rows,
+    used: () => [],
     state: { pending: 0, written: 0, dropped: 0, failing: false },
   };
   const catalog = buildCatalog({ endpoints: new Map(), models: [] });
@@ -42,6 +43,7 @@ async function recorded(more: Partial<ExchangeReport>) {
     finish: { unified: "stop", raw: "stop" },
     usage: { inputTokens: 7, outputTokens: 5, cacheReadTokens: 3, cacheWriteTokens: 2, reasoningTokens: 1 },
     losses: [],
+    tried: [],
     duration: 12,
     timeToFirstToken: 3,
     bytesOut: 99,
@@ -81,4 +83,22 @@ test("what a translation lost is named in the log", async () => {
 test("an exchange is counted by its endpoint's type though a reload has removed the endpoint", async () => {
   const { metrics } = await recorded({});
   assert.match(metrics, /gen_ai_provider_name="openai-compatible"/u);
+});
+
+test("where it went is kept when there is something to tell, and not otherwise", async () => {
+  const { row: plain } = await recorded({});
+  assert.equal(plain.route, undefined);
+  const { row } = await recorded({
+    endpoint: "second",
+    tried: [{ endpoint: "first", model: "actual", failure: "overloaded" }],
+  });
+  const { strategy, attempts, excluded, failed } = JSON.parse(row.route ?? "") as { readonly [name: string]: unknown };
+  assert.deepEqual(
+    [strategy, excluded, failed],
+    ["backup", [], [{ endpoint: "first", model: "actual", failure: "overloaded" }]],
+  );
+  assert.deepEqual(
+    (attempts as readonly { readonly endpoint: string }[]).map(({ endpoint }) => endpoint),
+    ["first", "second"],
+  );
 });

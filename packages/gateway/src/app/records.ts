@@ -7,6 +7,7 @@ import type { Log } from "../telemetry/log.ts";
 import type { MeasuredTarget, Metrics } from "../telemetry/metrics.ts";
 import type { Catalog } from "../routing/catalog.ts";
 import { priceOf } from "./assemble.ts";
+import { routeRecord } from "./route-record.ts";
 
 export interface RecordParts {
   readonly clock: Clock;
@@ -73,8 +74,10 @@ export class Records implements RelayObserver {
       costMicroDollars: cost,
       timeToFirstToken: report.timeToFirstToken,
       clientAgent: input.caller.agent,
+      route: routeRecord(report),
     };
     ledger.append(row);
+    this.#tellRoute(row, input);
     metrics.recordExchange({
       surface: input.codec.protocol,
       model: input.plan.model.name,
@@ -90,6 +93,13 @@ export class Records implements RelayObserver {
       row,
       report.losses.map(({ field }) => field),
     );
+  }
+
+  #tellRoute({ id, route }: LedgerRow, { requestedModel, plan }: ExchangeInput): void {
+    const { log } = this.#parts;
+    if (route !== undefined) log.debug(`route ${route}`, { requestId: id });
+    if (plan.understood?.by !== "fallback") return;
+    log.info(`nobody has the model '${requestedModel}': ${plan.understood.as} stands in`, { requestId: id });
   }
 
   threw(error: unknown): void {

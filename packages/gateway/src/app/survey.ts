@@ -4,11 +4,14 @@ import { createBackend } from "../backends/registry.ts";
 import type { Backend } from "../backends/types.ts";
 import type { Config, EndpointSettings } from "../config/types.ts";
 import { compact } from "../kernel/json.ts";
+import type { Result } from "../kernel/result.ts";
 import type { Price } from "../kernel/usage.ts";
-import { factsFor, offeredNames, resolve } from "../routing/catalog.ts";
+import { factsFor, offeredNames } from "../routing/catalog.ts";
+import { resolve } from "../routing/names.ts";
 import type { Catalog } from "../routing/catalog.ts";
+import { atRest } from "../routing/at-rest.ts";
 import { plan } from "../routing/plan.ts";
-import type { CatalogModel } from "../routing/types.ts";
+import type { CatalogModel, Plan, RoutingFacts } from "../routing/types.ts";
 import { catalogOf, priceOf } from "./assemble.ts";
 import { complete, localEndpoints } from "./local.ts";
 import { systemClock } from "./system-clock.ts";
@@ -97,12 +100,29 @@ export function offeredModels(catalog: Catalog): readonly OfferedModel[] {
   });
 }
 
-/** The plan of a request, by the code that plans requests. Cooldowns are a running gateway's, and unknown here. */
-export function explain(catalog: Catalog, model: string, embeddings: boolean) {
-  const facts = embeddings
-    ? ({ model, protocol: "openai-embeddings", operation: "embed" } as const)
-    : ({ model, protocol: "openai-chat", operation: "generate" } as const);
-  return plan(facts, catalog, { cooldown: () => 0 });
+/** A request whose route is to be explained. */
+export interface ExplainedRequest {
+  readonly model: string;
+  readonly embeddings: boolean;
+  readonly tools: boolean;
+  readonly images: boolean;
+  readonly jsonSchema: boolean;
+  /** Of its prompt. */
+  readonly tokens: number;
+}
+
+/**
+ * The plan of a request, by the code that plans requests. What a running gateway has seen of its targets is unknown
+ * here: nothing cools down, nobody had a turn, and of two that are drawn at random the first two are.
+ */
+export function explain(catalog: Catalog, asked: ExplainedRequest): Result<Plan> {
+  const { model, embeddings, tokens, tools, images, jsonSchema } = asked;
+  const facts: RoutingFacts = {
+    model,
+    protocol: embeddings ? "openai-embeddings" : "openai-chat",
+    request: { tools, images, jsonSchema, tokens, textTokens: tokens, session: undefined },
+  };
+  return plan(facts, catalog, atRest);
 }
 
 interface Asking {

@@ -1,3 +1,5 @@
+import type { KeyLimits } from "../kernel/limit.ts";
+
 /** Who is asking. */
 export type Identity =
   | {
@@ -6,6 +8,8 @@ export type Identity =
       readonly name: string;
       /** Names or patterns of models it may use; absent means all. */
       readonly models?: readonly string[];
+      /** What it may use; absent: as much as it wants. */
+      readonly limits?: KeyLimits;
     }
   /** Nobody in particular: open access. */
   | { readonly kind: "open" }

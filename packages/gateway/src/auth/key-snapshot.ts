@@ -24,6 +24,7 @@ function entryOf(key: StoredKey): Entry {
         id: key.id,
         name: key.name,
         ...(key.models !== undefined && { models: key.models }),
+        ...(key.limits !== undefined && { limits: key.limits }),
       },
     },
   };

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { KeyLimits } from "../kernel/limit.ts";
 import type { StoredKey } from "../store/ports.ts";
 import { Hmac } from "./hmac.ts";
 import { formatKey, idLength, keyAlphabet, secretLength } from "./key-format.ts";
@@ -12,6 +13,8 @@ export interface KeyWish {
   readonly name: string;
   /** Names of models it may use, with one `*` at most in each; absent means all. */
   readonly models?: readonly string[];
+  /** What it may use; absent: as much as it wants. */
+  readonly limits?: KeyLimits;
   /** Milliseconds since 1970. */
   readonly expiresAt?: number;
   /** Milliseconds since 1970. */
@@ -72,6 +75,7 @@ export function createKey(wish: KeyWish & { readonly pepper: Buffer; readonly ra
       createdAt: wish.now,
       ...(wish.expiresAt !== undefined && { expiresAt: wish.expiresAt }),
       ...(wish.models !== undefined && { models: wish.models }),
+      ...(wish.limits !== undefined && { limits: wish.limits }),
     },
   };
 }

@@ -62,6 +62,46 @@ for (const [address, allowed, what] of addresses) {
   });
 }
 
+const publicAddresses: readonly (readonly [address: string, allowed: boolean])[] = [
+  ["8.8.8.8", true],
+  ["172.32.0.1", true],
+  ["2606:4700::1111", true],
+  ["64:ff9b::8.8.8.8", true],
+  ["::ffff:8.8.8.8", true],
+  ["2002:808:808::1", true],
+  ["127.0.0.1", false],
+  ["127.255.255.254", false],
+  ["10.0.0.5", false],
+  ["172.16.3.4", false],
+  ["192.168.1.20", false],
+  ["100.64.0.1", false],
+  ["198.18.0.1", false],
+  ["192.0.0.8", false],
+  ["169.254.169.254", false],
+  ["0.0.0.0", false],
+  ["::1", false],
+  ["::", false],
+  ["fd12:3456::1", false],
+  ["fc00::1", false],
+  ["fe80::1", false],
+  ["fec0::1", false],
+  ["::ffff:127.0.0.1", false],
+  ["::ffff:a00:5", false],
+  ["::127.0.0.1", false],
+  ["::ffff:0:7f00:1", false],
+  ["64:ff9b::127.0.0.1", false],
+  ["64:ff9b:1::7f00:1", false],
+  ["2002:7f00:1::", false],
+  ["2002:a00:5::1", false],
+  ["2001::1", false],
+  ["5f00::1", false],
+];
+for (const [address, allowed] of publicAddresses) {
+  test(`${address} is ${allowed ? "" : "not "}a public address`, () => {
+    assert.equal(isAllowedAddress(address, "public"), allowed);
+  });
+}
+
 /** What a URL's parser makes of other ways to write an address; undici connects to that. */
 const urls: readonly string[] = [
   "http://169.254.169.254/v1",

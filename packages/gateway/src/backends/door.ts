@@ -40,9 +40,14 @@ for (const [net, prefix] of [
 ] as const) {
   inner.addSubnet(net, prefix, "ipv4");
 }
-inner.addAddress("::1", "ipv6");
-inner.addSubnet("fc00::", 7, "ipv6");
-inner.addSubnet("fec0::", 10, "ipv6");
+// Teredo, which wraps an IPv4 address.
+inner.addSubnet("2001::", 32, "ipv6");
+
+/** Of IPv6 the public part is small and known: unicast, and forms of IPv4 addresses, which are judged as such. */
+const outer = new BlockList();
+outer.addSubnet("2000::", 3, "ipv6");
+outer.addSubnet("64:ff9b::", 96, "ipv6");
+outer.addSubnet("::ffff:0:0", 96, "ipv6");
 
 /** How far a call may reach: `anywhere` for what the operator configured, `public` for what a client named. */
 export type Reach = "anywhere" | "public";
@@ -62,6 +67,7 @@ export function isAllowedAddress(address: string, reach: Reach = "anywhere"): bo
   const closed = (text: string, kind: "ipv4" | "ipv6") =>
     refused.check(text, kind) || (reach === "public" && inner.check(text, kind));
   if (closed(address, family === 4 ? "ipv4" : "ipv6")) return false;
+  if (reach === "public" && family === 6 && !outer.check(address, "ipv6")) return false;
   const embedded = family === 6 ? embeddedIpv4(address) : undefined;
   return embedded === undefined || !closed(embedded, "ipv4");
 }

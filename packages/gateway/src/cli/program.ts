@@ -67,6 +67,10 @@ export function createProgram(context: Context, outcome: Outcome): Command {
     .command("explain <model>")
     .description("say where a request for a model would go, in which order and why")
     .option("--embeddings", "a request for embeddings instead of text")
+    .option("--tools", "a request that offers tools")
+    .option("--image", "a request with an image")
+    .option("--schema", "a request whose answer must fit a JSON schema")
+    .option("--tokens <n>", "a request with a prompt of so many tokens")
     .addHelpText("after", example("patchbay route explain gpt-4o"))
     .action(async (model: string, _flags, command: Command) => {
       const { explainRoute } = await import("./commands/route.ts");
@@ -79,6 +83,13 @@ export function createProgram(context: Context, outcome: Outcome): Command {
     .description("make a client key and show it, once; alone on stdout")
     .option("--expires <when>", "a duration such as 30d or 12h, or a date such as 2027-01-31")
     .option("--model <pattern...>", "models it may use, with one * at most in each (default: all)")
+    .option("--requests-per-minute <n>", "most requests in any minute (default: any number)")
+    .option("--tokens-per-minute <n>", "most tokens in any minute, input and output together")
+    .option("--tokens-per-day <n>", "most tokens in any 24 hours")
+    .option("--usd-per-day <amount>", "most US dollars on a day (UTC), where prices are known")
+    .option("--usd-per-month <amount>", "most US dollars in a month (UTC), where prices are known")
+    .option("--concurrent <n>", "most requests at a time; more of them wait")
+    .option("--priority <n>", "who waits with a greater one goes first (default: 0)")
     .addHelpText("after", example("patchbay keys create ci --expires 30d --model 'gpt-*' coder"))
     .action(async (name: string, _flags, command: Command) => {
       const { createKey } = await import("./commands/keys.ts");

@@ -84,24 +84,59 @@ const cases: readonly Case[] = [
   // Known, but not yet.
   [
     "keys of a later version",
-    `keys: []\npatterns: []\n${endpointA}    limits: {}\n`.replace(
-      "- { name: a, type: openai }\n",
-      "- name: a\n    type: openai\n",
-    ),
+    `keys: []\npatterns: []\n${endpointA}`,
     [
       "patchbay.yaml:1:1: `keys` is not available in this version",
       "patchbay.yaml:2:1: `patterns` is not available in this version",
-      "patchbay.yaml:6:5: endpoints[0]: `limits` is not available in this version",
     ],
   ],
   [
     "model features of a later version",
-    `${endpointA}models:\n  - name: x\n    circuit: {}\n    cache: {}\n    reasoning: {}\n    tools: { mode: auto }\n    ${target}\n`,
+    `${endpointA}models:\n  - name: x\n    cache: {}\n    reasoning: {}\n    tools: { mode: auto }\n    ${target}\n`,
     [
-      "patchbay.yaml:5:5: models[0]: `circuit` is not available in this version",
-      "patchbay.yaml:6:5: models[0]: `cache` is not available in this version",
-      "patchbay.yaml:7:5: models[0]: `reasoning` is not available in this version",
-      "patchbay.yaml:8:12: models[0].tools: settings for tools are not available in this version",
+      "patchbay.yaml:5:5: models[0]: `cache` is not available in this version",
+      "patchbay.yaml:6:5: models[0]: `reasoning` is not available in this version",
+      "patchbay.yaml:7:12: models[0].tools: settings for tools are not available in this version",
+    ],
+  ],
+  [
+    "a rescue, a race and a council that make no sense",
+    `${endpointA}models:\n  - name: x\n    rescue: retry\n    hedge: { after: p96, inFlight: 1 }\n    council: { judge: { endpoint: b, model: m }, tokens: 0, patience: long }\n    ${target}\n`,
+    [
+      "patchbay.yaml:5:13: models[0].rescue: must be one of off, error, continue, hold",
+      "patchbay.yaml:6:21: models[0].hedge.after: must be a duration such as 800ms or 2s, or one of p90, p95, p99",
+      "patchbay.yaml:6:36: models[0].hedge.inFlight: must be a whole number from 2 to 10",
+      "patchbay.yaml:7:35: models[0].council.judge.endpoint: unknown endpoint `b`",
+      "patchbay.yaml:7:58: models[0].council.tokens: must be a whole number from 1 to 1000000",
+      "patchbay.yaml:7:71: models[0].council.patience: must be a duration such as 250ms, 5s, 10m or 1h, or a number of milliseconds",
+    ],
+  ],
+  [
+    "circuits that make no sense",
+    `circuit: { failures: 0 }\n${endpointA}models:\n  - name: x\n    circuit: { failures: 5, window: never, openFor: 1s }\n    ${target}\n`,
+    [
+      "patchbay.yaml:1:22: circuit.failures: must be a whole number from 1 to 100",
+      "patchbay.yaml:6:37: models[0].circuit.window: must be a duration such as 250ms, 5s, 10m or 1h, or a number of milliseconds",
+      "patchbay.yaml:6:44: models[0].circuit: unknown key `openFor`",
+    ],
+  ],
+  [
+    "failover that makes no sense",
+    `${endpointA}models:\n  - name: x\n    failover: { attempts: 21, wait: long, patience: 0, adaptive: 2 }\n    ${target}\n`,
+    [
+      "patchbay.yaml:5:27: models[0].failover.attempts: must be a whole number from 1 to 20",
+      "patchbay.yaml:5:37: models[0].failover.wait: must be a duration such as 250ms, 5s, 10m or 1h, or a number of milliseconds",
+      "patchbay.yaml:5:53: models[0].failover.patience: must be at least 1ms",
+      "patchbay.yaml:5:66: models[0].failover.adaptive: must be true or false",
+    ],
+  ],
+  [
+    "a health check that makes no sense",
+    "endpoints:\n  - name: a\n    type: openai\n    cooldown: soon\n    health: { url: example.com, every: 10ms }\n",
+    [
+      "patchbay.yaml:4:15: endpoints[0].cooldown: must be a duration such as 250ms, 5s, 10m or 1h, or a number of milliseconds",
+      "patchbay.yaml:5:20: endpoints[0].health.url: must be an http or https URL such as https://api.example.com/v1",
+      "patchbay.yaml:5:40: endpoints[0].health.every: must be at least 1s",
     ],
   ],
   [
@@ -110,20 +145,31 @@ const cases: readonly Case[] = [
     ["patchbay.yaml:4:27: endpoints[0].timeouts: `total` is not available in this version"],
   ],
   [
-    "weights of a later version",
-    `${endpointA}models:\n  - name: x\n    targets: [{ endpoint: a, model: m, weight: 2 }]\n`,
-    ["patchbay.yaml:5:40: models[0].targets[0]: `weight` is not available in this version"],
-  ],
-  [
-    "a strategy of a later version",
-    `${endpointA}models:\n  - name: x\n    strategy: council\n    ${target}\n`,
-    ["patchbay.yaml:5:15: models[0].strategy: `council` is not available in this version; use backup"],
+    "a weight that is no share",
+    `${endpointA}models:\n  - name: x\n    targets: [{ endpoint: a, model: m, weight: -1 }]\n`,
+    ["patchbay.yaml:5:48: models[0].targets[0].weight: must be a whole number from 0 to 1000"],
   ],
   [
     "a strategy that nobody knows",
     `${endpointA}models:\n  - name: x\n    strategy: bakcup\n    ${target}\n`,
-    ["patchbay.yaml:5:15: models[0].strategy: must be backup; did you mean `backup`?"],
+    [
+      "patchbay.yaml:5:15: models[0].strategy: must be one of backup, rotate, weighted, duplicate, fastest, cheapest, race, council; did you mean `backup`?",
+    ],
   ],
+  [
+    "an affinity that is no yes or no",
+    `${endpointA}models:\n  - name: x\n    affinity: session\n    ${target}\n`,
+    ["patchbay.yaml:5:15: models[0].affinity: must be true or false"],
+  ],
+  [
+    "a tier that is none",
+    "families: { haiku: small, lite: 5 }\n",
+    [
+      "patchbay.yaml:1:13: families: unknown key `haiku`",
+      "patchbay.yaml:1:33: families.lite: must be a text; put it in quotes",
+    ],
+  ],
+  ["an empty fallback", 'fallback: ""\n', ["patchbay.yaml:1:11: fallback: is empty"]],
   [
     "an endpoint type of a later version",
     "endpoints: [{ name: a, type: runpod }]\n",

@@ -1,28 +1,34 @@
 import { compact } from "../kernel/json.ts";
 import type { ModelFacts, VirtualModel } from "../routing/types.ts";
 import type { Document, DocumentEndpoint, DocumentModel } from "./schema.ts";
-import type { CredentialSettings, EndpointSettings } from "./types.ts";
+import type { Config, CredentialSettings, EndpointSettings } from "./types.ts";
 
 /** An endpoint of the document; `reference` gives the reference behind a credential's key, by its position. */
 export function buildEndpoint(
   endpoint: DocumentEndpoint,
   reference: (credential: number) => string | undefined,
 ): EndpointSettings {
-  const credentials = endpoint.credentials.map(({ apiKey }, index): CredentialSettings => {
+  const credentials = endpoint.credentials.map(({ apiKey, limits }, index): CredentialSettings => {
     const written = reference(index);
-    if (apiKey === undefined) return {};
-    return written === undefined ? { apiKey } : { apiKey, reference: written };
+    return compact({
+      apiKey,
+      reference: apiKey === undefined ? undefined : written,
+      limits: limits === undefined ? undefined : compact(limits),
+    });
   });
   return {
     name: endpoint.name,
     type: endpoint.type,
     ...(endpoint.url === undefined ? {} : { url: endpoint.url }),
     ...(endpoint.api === undefined ? {} : { api: endpoint.api }),
+    ...(endpoint.limits === undefined ? {} : { limits: compact(endpoint.limits) }),
     enabled: endpoint.enabled,
     priority: endpoint.priority,
     credentials: credentials.length === 0 ? [{}] : credentials,
     headers: endpoint.headers,
     timeouts: compact(endpoint.timeouts),
+    ...(endpoint.cooldown === undefined ? {} : { cooldown: endpoint.cooldown }),
+    ...(endpoint.health === undefined ? {} : { health: endpoint.health }),
     models: endpoint.models.map((model) => ({ id: model.id, facts: buildFacts(model) })),
     options: endpoint.options,
     detected: false,
@@ -35,20 +41,38 @@ export function buildModel(model: DocumentModel): VirtualModel {
     aliases: model.aliases,
     enabled: model.enabled,
     strategy: model.strategy,
-    targets: model.targets,
+    ...(model.affinity === undefined ? {} : { affinity: model.affinity }),
+    targets: model.targets.map(compact),
     attempts: model.failover.attempts,
+    failover: {
+      wait: model.failover.wait,
+      stay: model.failover.stay,
+      patience: model.failover.patience,
+      adaptive: model.failover.adaptive,
+    },
+    circuit: compact(model.circuit),
+    ...(model.limits === undefined ? {} : { limits: compact(model.limits) }),
     relay: model.relay,
     strict: model.strict,
     echo: model.echo,
+    rescue: model.rescue,
+    ...(model.strategy === "race" && { hedge: model.hedge }),
+    ...(model.strategy === "council" && { council: compact(model.council) }),
     facts: buildFacts(model),
     defaults: model.defaults,
   };
+}
+
+/** What stands for names that nobody has. */
+export function buildStandIns({ families, fallback }: Document): Pick<Config, "families" | "fallback"> {
+  return compact({ families: families === undefined ? undefined : compact(families), fallback });
 }
 
 type DocumentFacts = DocumentModel & Partial<Document["endpoints"][number]["models"][number]>;
 
 function buildFacts(from: Partial<DocumentFacts>): ModelFacts {
   const { contextWindow, maxOutputTokens, inputModalities, outputModalities, tools, reasoning, embeddings } = from;
+  const { prefill, jsonSchema } = from;
   const { displayName, ownedBy, created, price } = from;
   return compact({
     contextWindow,
@@ -58,6 +82,8 @@ function buildFacts(from: Partial<DocumentFacts>): ModelFacts {
     tools,
     reasoning,
     embeddings,
+    prefill,
+    jsonSchema,
     displayName,
     ownedBy,
     created,

@@ -58,7 +58,10 @@ function checkTargets(document: Json, endpoints: ReadonlyMap<string, Path>, cont
   const known = new Set([...endpoints.keys(), ...context.detected]);
   for (const [model, path] of entries(document, "models")) {
     const wild = namesOf(model, path).some(([name]) => name.includes("*"));
-    for (const [target, place] of entries(model, "targets", path)) {
+    const council = isJsonObject(model) ? (own(model, "council") ?? null) : null;
+    const judge = isJsonObject(council) ? (own(council, "judge") ?? null) : null;
+    const asked = [...entries(model, "targets", path), [judge, [...path, "council", "judge"]] as const];
+    for (const [target, place] of asked) {
       const endpoint = textOf(target, "endpoint");
       if (endpoint !== undefined && !known.has(endpoint)) {
         context.report([...place, "endpoint"], `unknown endpoint {value}${remedy(endpoint, known, context.vendors)}`);

@@ -96,20 +96,12 @@ export const size = (what: string) =>
     },
   );
 
-/** One of some words; `later` are words that a later version will know. */
-export const choice = <const Word extends string>(
-  words: readonly Word[],
-  what: string,
-  later: readonly string[] = [],
-) =>
+/** One of some words. */
+export const choice = <const Word extends string>(words: readonly Word[], what: string) =>
   leaf({ enum: words, description: what }, (value, report): Word | undefined => {
     const found = words.find((word) => word === value);
     if (found !== undefined) return found;
-    if (typeof value === "string" && later.includes(value)) {
-      return report(`{value} is not available in this version${words.length === 1 ? `; use ${words[0]}` : ""}`);
-    }
-    const allowed = words.length === 1 ? `must be ${words[0]}` : `must be one of ${words.join(", ")}`;
-    return report(`${allowed}${meant(value, words)}`);
+    return report(`must be one of ${words.join(", ")}${meant(value, words)}`);
   });
 
 /** `; did you mean ...?`, or nothing. */

@@ -38,6 +38,7 @@ test("nothing configured gives the defaults", () => {
     access: { open: "loopback", fixedKeys: [] },
     store: "/home/user/.local/share/patchbay/patchbay.db",
     responses: { life: 60 * minutes, bytes: 67_108_864, entries: 10_000 },
+    circuit: { failures: 5, window: 60_000, cooldown: 15_000 },
     log: { level: "info" },
     detect: true,
     endpoints: [],
@@ -92,7 +93,8 @@ models:
     targets:
       - { endpoint: cerebras, model: "*" }
       - { endpoint: own, model: fallback }
-    failover: { attempts: 5 }
+    failover: { attempts: 5, stay: 2s }
+    circuit: { failures: 3 }
     relay: never
     echo: requested
     price: { input: 2.00, output: 2.00, cacheRead: 0.20, cacheWrite: 2.50 }
@@ -175,9 +177,12 @@ test("a whole document is read as written", () => {
         { endpoint: "own", model: "fallback" },
       ],
       attempts: 5,
+      failover: { wait: 5000, stay: 2000, patience: 10_000, adaptive: true },
+      circuit: { failures: 3 },
       relay: "never",
       strict: false,
       echo: "requested",
+      rescue: "error",
       facts: {
         contextWindow: 128_000,
         price: { input: 2, output: 2, cacheRead: 0.2, cacheWrite: 2.5 },
@@ -185,6 +190,19 @@ test("a whole document is read as written", () => {
       defaults: { temperature: 0.7 },
     },
   ]);
+});
+
+test("an endpoint says how long it is left alone after a 429, and whom to ask how it is", () => {
+  const text = `endpoints:
+  - { name: a, type: openai, cooldown: 5m, health: { url: "https://status.example/a/" } }
+  - { name: b, type: openai, health: { url: "http://10.0.0.1/healthz", every: 5s } }`;
+  assert.deepEqual(
+    loaded(text).endpoints.map(({ cooldown, health }) => [cooldown, health]),
+    [
+      [300_000, { url: "https://status.example/a", every: 30_000 }],
+      [undefined, { url: "http://10.0.0.1/healthz", every: 5000 }],
+    ],
+  );
 });
 
 test("a document in JSON says the same", () => {

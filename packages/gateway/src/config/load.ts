@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { isJsonObject, own } from "../kernel/json.ts";
+import { compact, isJsonObject, own } from "../kernel/json.ts";
 import type { Json } from "../kernel/json.ts";
 import type { Vendor } from "../kernel/vendor.ts";
-import { buildEndpoint, buildModel } from "./build.ts";
+import { buildEndpoint, buildModel, buildStandIns } from "./build.ts";
 import { checkReferences } from "./checks.ts";
 import { detectEndpoints } from "./detect.ts";
 import type { Detection } from "./detect.ts";
@@ -18,7 +18,8 @@ import { besideDocument, dataDirectory } from "./paths.ts";
 import { Problems } from "./problems.ts";
 import { documentSchema } from "./schema.ts";
 import type { Document } from "./schema.ts";
-import { fixedKeys, seedModels, settingRows, unusedNotes } from "./seeds.ts";
+import { seedAddressLimits, seedLimits } from "./seed-limits.ts";
+import { fixedKeys, seedCooldown, seedModels, settingRows, unusedNotes } from "./seeds.ts";
 import type { Config, ConfigProblem } from "./types.ts";
 
 export interface LoadInput {
@@ -122,8 +123,14 @@ function layer(document: Json, { input, problems, notes }: Layers): Json {
     problems.setOrigin(path, origin);
     notes.push(`${name}: ${formatPath(path)}`);
   }
-  return value;
+  const addresses = seedAddressLimits(input.environment);
+  if (addresses.value === undefined || valueAt(value, addressPath) !== undefined) return value;
+  for (const { name, message } of addresses.problems) problems.addElsewhere({ file: "environment", name }, message);
+  notes.push(`${addresses.names.join(", ")}: ${formatPath(addressPath)}`);
+  return withValue(value, addressPath, addresses.value);
 }
+
+const addressPath: Path = ["server", "limits", "perAddress"];
 
 /** The value with one place replaced. Where the way there is no mapping, nothing is done: the schema will say so. */
 function withValue(value: Json, path: Path, given: Json): Json {
@@ -175,27 +182,58 @@ function build(document: Document, { input, text, problems, notes, resolved, det
   const taken = new Set(models.flatMap(({ name, aliases }) => [name, ...aliases]));
   const seeds = document.detect ? seedModels(environment, endpoints, taken) : undefined;
   for (const { name, message } of seeds?.problems ?? []) problems.addElsewhere({ file: "environment", name }, message);
+  const detected = new Set(detection.endpoints.map(({ type }) => type));
+  const hasModel = (seeds?.models.length ?? 0) > 0;
+  const seedLimited = document.detect ? seedLimits(environment, detected, hasModel) : undefined;
+  for (const { name, message } of seedLimited?.problems ?? []) {
+    problems.addElsewhere({ file: "environment", name }, message);
+  }
+  const pausing = seedCooldown(environment);
+  if (document.detect && pausing.problem !== undefined) {
+    const { name, message } = pausing.problem;
+    problems.addElsewhere({ file: "environment", name }, message);
+  }
   if (problems.found.length > 0) return { ok: false, problems: problems.found };
 
   const keys = fixedKeys(environment);
   const opened = valueAt(resolved.value, ["access", "open"]) !== undefined || environment.has("PATCHBAY_OPEN");
   const keyNotes = keys.map(({ name }) => `${name}: client key`);
   const config: Config = {
-    server: document.server,
+    server: serverOf(document.server),
     access: { open: keys.length > 0 && !opened ? "never" : document.access.open, fixedKeys: keys },
     store: storePlace(document.store, input),
     responses: document.responses,
+    circuit: document.circuit,
     log: document.log,
     detect: document.detect,
     endpoints: endpoints.map((endpoint) => {
-      const wait = endpoint.detected ? seeds?.timeouts.get(endpoint.type) : undefined;
-      return wait === undefined ? endpoint : { ...endpoint, timeouts: { firstToken: wait, firstByte: wait } };
+      if (!endpoint.detected) return endpoint;
+      const wait = seeds?.timeouts.get(endpoint.type);
+      const limits = seedLimited?.limits.get(endpoint.type);
+      return {
+        ...endpoint,
+        ...(wait === undefined ? {} : { timeouts: { firstToken: wait, firstByte: wait } }),
+        ...(limits === undefined ? {} : { limits }),
+        ...(endpoint.type === pausing.type && pausing.cooldown !== undefined ? { cooldown: pausing.cooldown } : {}),
+      };
     }),
     models: [...models, ...(seeds?.models ?? [])],
+    ...buildStandIns(document),
     ...(input.file === undefined ? {} : { file: input.file }),
-    notes: [...detection.notes, ...(seeds?.notes ?? []), ...keyNotes, ...notes, ...unusedNotes(environment)],
+    notes: [
+      ...detection.notes,
+      ...(seeds?.notes ?? []),
+      ...(seedLimited?.notes ?? []),
+      ...keyNotes,
+      ...notes,
+      ...unusedNotes(environment),
+    ],
   };
   return { ok: true, config, text, warnings: warningsOf(document, { input, problems, references }) };
+}
+
+function serverOf({ limits: { perAddress, ...limits }, ...server }: Document["server"]): Config["server"] {
+  return { ...server, limits: { ...limits, ...(perAddress === undefined ? {} : { perAddress: compact(perAddress) }) } };
 }
 
 const keyPath = (endpoint: number, credential: number): Path => [

@@ -31,6 +31,7 @@ test("two keys alone give one model with a backup", () => {
     "CEREBRAS_API_KEY: endpoint cerebras",
     "CHUTES_API_KEY: endpoint chutes",
     "CEREBRAS_API_KEY and CHUTES_API_KEY: model qwen-3-coder (cerebras, then chutes)",
+    "endpoint cerebras: limits requestsPerMinute 12, tokensPerMinute 132000, tokensPerDay 19200000",
   ]);
 });
 
@@ -105,6 +106,20 @@ test("fixed client keys close the gateway, also without detection, unless the do
   assert.equal(loaded("access:\n  open: always", {}).access.open, "always");
 });
 
+test("the limiter's pause after a 429 is that of the Cerebras endpoint", () => {
+  const variables = { CEREBRAS_API_KEY: "c", CHUTES_API_KEY: "d", COOLDOWN_PERIOD: "300000" };
+  assert.deepEqual(
+    loaded("", { variables }).endpoints.map(({ type, cooldown }) => [type, cooldown]),
+    [
+      ["cerebras", 300_000],
+      ["chutes", undefined],
+    ],
+  );
+  assert.deepEqual(problemsOf("", { variables: { ...variables, COOLDOWN_PERIOD: "5m" } }), [
+    "environment: COOLDOWN_PERIOD: must be a whole number of milliseconds",
+  ]);
+});
+
 const origins: readonly (readonly [variables: Variables, expected: readonly string[]])[] = [
   [{ CORS_ORIGINS: '["*"]' }, ["*"]],
   [{ CORS_ORIGIN: "*" }, ["*"]],
@@ -137,10 +152,8 @@ test("variables that this version does not use are named", () => {
     XML_CATALOG_FILES: "x",
   };
   assert.deepEqual(loaded("", { variables }).notes, [
-    "CEREBRAS_REQUESTS_PER_MINUTE is set, but this version does not use it yet",
+    "RATE_LIMIT_PER_MINUTE, RATE_LIMIT_CHAT_PER_MINUTE: server.limits.perAddress",
     "CLAUDE_CLI_PATH is set, but this version does not use it yet",
     "QODER_TIMEOUT_MS is set, but this version does not use it yet",
-    "RATE_LIMIT_CHAT_PER_MINUTE is set, but this version does not use it yet",
-    "RATE_LIMIT_PER_MINUTE is set, but this version does not use it yet",
   ]);
 });

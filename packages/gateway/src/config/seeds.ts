@@ -145,7 +145,7 @@ export function seedModels(
       targets,
       attempts: 3,
       relay: "auto",
-    strict: false,
+      strict: false,
       echo: "upstream",
       facts: {},
       defaults: {},
@@ -172,14 +172,12 @@ function valueOf(row: { readonly variable: string; readonly fallback: string }, 
 
 /** Variables that a later version will honour. */
 const laterVariables: readonly RegExp[] = [
-  /^CEREBRAS_(REQUESTS_PER_MINUTE|TOKENS_PER_MINUTE|TOKENS_PER_DAY)$/,
-  /^CHUTES_(REQUESTS_PER_MINUTE|TOKENS_PER_MINUTE|TOKENS_PER_DAY)$/,
-  /^COOLDOWN_PERIOD$/,
   /^QODER_(PERSONAL_ACCESS_TOKEN|TIMEOUT_MS|MAX_OUTPUT_TOKENS|CLI_PATH)$/,
   /^DASHBOARD_(PASSWORD|ENABLED)$/,
   /^(CLAUDE|GEMINI|QWEN|CODEX)_CLI_PATH$/,
   /^(GEMINI_MODEL|QWEN_MODELS?|SKIP_CLI_VERIFICATION)$/,
-  /^RATE_LIMIT_(ENABLED|([A-Z]+_)?PER_MINUTE)$/,
+  // Patchbay has no such routes.
+  /^RATE_LIMIT_(DEBUG|SESSION)_PER_MINUTE$/,
   /^PREWARM_(STRATEGY|REFRESH_SECONDS|PERSISTENT_THRESHOLD|IDLE_TIMEOUT)$/,
   /^CLEANUP_(SESSIONS|DELAY_MINUTES)$/,
   /^XML_(CONFIDENCE_THRESHOLD|KNOWN_TOOLS)$/,
@@ -193,4 +191,21 @@ export function unusedNotes(environment: Environment): readonly string[] {
     .filter((name) => laterVariables.some((pattern) => pattern.test(name)))
     .toSorted()
     .map((name) => `${name} is set, but this version does not use it yet`);
+}
+
+/**
+ * How long the seed's limiter stays away from Cerebras after a 429: `COOLDOWN_PERIOD`, in milliseconds. It stands for
+ * refusals that name no time of their own.
+ */
+export function seedCooldown(environment: Environment): {
+  readonly type: string;
+  readonly cooldown?: number;
+  readonly problem?: { readonly name: string; readonly message: string };
+} {
+  const name = "COOLDOWN_PERIOD";
+  const text = environment.get(name);
+  const type = "cerebras";
+  if (text === undefined || text === "") return { type };
+  if (/^\d{1,9}$/.test(text)) return { type, cooldown: Number(text) };
+  return { type, problem: { name, message: "must be a whole number of milliseconds" } };
 }

@@ -1,6 +1,7 @@
+import type { SharedLimits } from "../kernel/limit.ts";
 import type { JsonObject } from "../kernel/json.ts";
 import type { Secret } from "../kernel/secret.ts";
-import type { ModelFacts, VirtualModel } from "../routing/types.ts";
+import type { CircuitSettings, Families, ModelFacts, VirtualModel } from "../routing/types.ts";
 
 /** All durations are milliseconds, all sizes bytes. */
 export interface Timeouts {
@@ -35,6 +36,8 @@ export interface ServerSettings {
     readonly depth: number;
     /** Largest unstreamed answer, and largest event of a stream. */
     readonly answer: number;
+    /** What one address may ask for; absent: as much as it wants. */
+    readonly perAddress?: AddressSettings;
   };
   readonly timeouts: Timeouts & {
     /** Until a request's head has come. */
@@ -50,11 +53,23 @@ export interface ServerSettings {
   readonly keepalive: number;
 }
 
+/** Most requests of one address in a time, by what they ask for. Absent: any number. */
+export interface AddressSettings {
+  readonly window: number;
+  /** Routes that have no figure of their own. */
+  readonly requests?: number;
+  readonly chat?: number;
+  /** Requests with a wrong key. */
+  readonly auth?: number;
+  readonly health?: number;
+}
+
 export interface CredentialSettings {
   /** Absent for endpoints that need none. */
   readonly apiKey?: Secret;
   /** How the document names it, such as `${OPENAI_API_KEY}`; shown instead of the secret. */
   readonly reference?: string;
+  readonly limits?: SharedLimits;
 }
 
 export interface EndpointSettings {
@@ -66,12 +81,18 @@ export interface EndpointSettings {
   readonly api?: "chat" | "responses";
   readonly enabled: boolean;
   readonly priority: number;
+  /** What it is asked for at most, by all credentials together. */
+  readonly limits?: SharedLimits;
   /** At least one; a keyless endpoint has one empty credential. */
   readonly credentials: readonly CredentialSettings[];
   /** Extra request headers; values may be secrets. */
   readonly headers: { readonly [name: string]: Secret };
   /** Where they differ from the server's. */
   readonly timeouts: Partial<Omit<Timeouts, "total">>;
+  /** Milliseconds to stay away after a 429 that names no time; absent: a second, and twice as long each time in a row. */
+  readonly cooldown?: number;
+  /** Whom to ask how it is, and how often (milliseconds). */
+  readonly health?: { readonly url: string; readonly every: number };
   /** Models stated by hand, for upstreams without a list. */
   readonly models: readonly { readonly id: string; readonly facts: ModelFacts }[];
   /** Options that only its type knows, such as the simulator's seed. */
@@ -102,10 +123,16 @@ export interface Config {
   /** Where the store lives: a file name or `:memory:`. */
   readonly store: string;
   readonly responses: RetentionSettings;
+  /** When a target that fails is left alone, unless a model says otherwise. */
+  readonly circuit: CircuitSettings;
   readonly log: { readonly level: string };
   readonly detect: boolean;
   readonly endpoints: readonly EndpointSettings[];
   readonly models: readonly VirtualModel[];
+  /** Which model stands for a tier of names that nobody has. */
+  readonly families?: Families;
+  /** The model that stands for all other names that nobody has. */
+  readonly fallback?: string;
   /** The file it came from; absent when nothing is configured. */
   readonly file?: string;
   /** What was taken from the environment, in words for the start-up banner. Names only, never values. */

@@ -5,15 +5,10 @@
 export const laterKeys: ReadonlyMap<string, readonly string[]> = new Map([
   ["", ["keys", "patterns"]],
   ["server", ["admin"]],
-  ["endpoints[]", ["limits", "cooldown", "health"]],
-  ["endpoints[].credentials[]", ["limits", "oauth", "profile"]],
+  ["endpoints[].credentials[]", ["oauth", "profile"]],
   ["endpoints[].timeouts", ["total"]],
-  ["models[]", ["circuit", "cache", "reasoning"]],
-  ["models[].targets[]", ["weight"]],
+  ["models[]", ["cache", "reasoning"]],
 ]);
-
-/** Values of `strategy` that come later. */
-export const laterStrategies = ["rotate", "weighted", "duplicate", "fastest", "cheapest", "race", "council"] as const;
 
 /** Values of an endpoint's `type` that come later. */
 export const laterEndpointTypes = [

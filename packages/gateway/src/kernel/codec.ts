@@ -56,6 +56,8 @@ export interface Asked {
 export interface DecodedRequest {
   readonly request: CanonicalRequest;
   readonly losses: readonly Loss[];
+  /** Why no backend of another protocol can answer: it would not know what the request refers to. */
+  readonly bound?: Failure;
 }
 
 /** We play the vendor towards a client. */

@@ -40,10 +40,14 @@ export const failures = {
   "context-overflow": { status: 400, retry: "elsewhere", blame: "client", again: false },
   /** Strict translation was asked for, and this target's protocol has no room for something. */
   lossy: { status: 400, retry: "elsewhere", blame: "client", again: false },
-  /** The backend refuses state that another account made, such as encrypted reasoning. It helps to leave it out. */
   /** The backend has no such route after all: another of its protocols may do. */
   unserved: { status: 502, retry: "same", blame: "operator", again: false },
+  /** The backend refuses state that another account made, such as encrypted reasoning. It helps to leave it out. */
   "foreign-state": { status: 400, retry: "same", blame: "client", again: false },
+  /** A limit that the operator set: of the caller's key, of the model or of an endpoint. */
+  "over-limit": { status: 429, retry: "elsewhere", blame: "client", again: true },
+  /** The money that a key may cost is spent. */
+  "over-budget": { status: 429, retry: "never", blame: "client", again: false },
   "rate-limited": { status: 429, retry: "elsewhere", blame: "upstream", again: true },
   "quota-exhausted": { status: 429, retry: "elsewhere", blame: "upstream", again: false },
   overloaded: { status: 503, retry: "elsewhere", blame: "upstream", again: true },
@@ -80,8 +84,12 @@ export interface Failure {
   readonly upstreamType?: string;
   /** The provider's HTTP status. */
   readonly upstreamStatus?: number;
+  /** The limit that kept the request out, such as `key.requestsPerMinute`. */
+  readonly limit?: string;
   /** How long the provider asks us to stay away, in milliseconds, already bounded. */
   readonly retryAfter?: number;
+  /** Nothing of the request has left: it can be sent again without being done twice. */
+  readonly unsent?: boolean;
 }
 
 export function failure(kind: FailureKind, message: string, detail?: Omit<Failure, "kind" | "message">): Failure {

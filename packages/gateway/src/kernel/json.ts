@@ -22,9 +22,19 @@ type Compact<Entries> = {
   >;
 };
 
+const ordinary = { enumerable: true, configurable: true, writable: true };
+
 /** Leaves out what is undefined: absent is unknown. Safe for `__proto__`, which stays an ordinary entry. */
 export function compact<Entries extends object>(entries: Entries): Compact<Entries> {
+  const all = entries as { readonly [name: string]: unknown };
+  const given: { [name: string]: unknown } = {};
+  for (const name of Object.keys(all)) {
+    const value = all[name];
+    if (value === undefined) continue;
+    if (name === "__proto__") Object.defineProperty(given, name, { value, ...ordinary });
+    else given[name] = value;
+  }
   // What is undefined is gone: that is all that the type says.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return Object.fromEntries(Object.entries(entries).filter((entry) => entry[1] !== undefined)) as Compact<Entries>;
+  return given as Compact<Entries>;
 }

@@ -8,5 +8,5 @@ export interface FetchedMedia {
 
 /** Fetches what a request names by URL, for backends that take only bytes. Never rejects. */
 export interface MediaFetcher {
-  get(url: string): Promise<Result<FetchedMedia>>;
+  get(url: string, signal: AbortSignal): Promise<Result<FetchedMedia>>;
 }

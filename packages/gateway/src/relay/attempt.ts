@@ -3,11 +3,18 @@ import type { Observation } from "../kernel/codec.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
 import type { Protocol } from "../kernel/protocol.ts";
+import type { Entry } from "../limits/entry.ts";
 import type { Loss } from "../kernel/loss.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
-import type { WholeAnswer } from "./interpreter.ts";
+import { EncodedStream } from "./interpreter.ts";
+import type { ClientEncoder, WholeAnswer } from "./interpreter.ts";
+import { actualOf } from "./limited.ts";
 import { newObservation } from "./observer.ts";
+import type { PreparedCall } from "./prepare.ts";
+import type { Rescue } from "./rescue.ts";
+import type { Sight } from "./sight.ts";
 import type { Ticking } from "./ticker.ts";
+import type { Turn } from "./turn.ts";
 import type { ExchangeInput, RelayContext, RelayEndpoint } from "./types.ts";
 
 /** Most bytes that may come before the first meaningful event. */
@@ -22,7 +29,9 @@ export interface AttemptOwner {
   deliver(bytes: Buffer): void;
   /** The answer is complete; these are its last bytes (or, unstreamed, all). */
   finished(bytes: Buffer): void;
-  failed(failure: Failure): void;
+  failed(failure: Failure, from: Attempt): void;
+  /** The first meaningful event has come. */
+  began(from: Attempt): void;
 }
 
 /** One try at one target. */
@@ -30,6 +39,13 @@ export abstract class Attempt implements Ticking {
   readonly planned: PlannedAttempt;
   readonly endpoint: RelayEndpoint;
   readonly losses: readonly Loss[];
+  /** The attempt as its target's state sees it. */
+  readonly turn: Turn | undefined;
+  /** What its target's limits have counted for it. */
+  readonly entry: Entry | undefined;
+  readonly sight: Sight;
+  /** What the answer was told to go on with. */
+  readonly prefix: string | undefined;
   readonly sentAt: number;
   /** Monotonic time of the first meaningful event. */
   firstAt: number | undefined;
@@ -45,19 +61,25 @@ export abstract class Attempt implements Ticking {
   protected callOver = false;
   /** When the upstream was last heard of; undefined until it is. */
   protected lastAt: number | undefined;
+  readonly #rescue: Rescue | undefined;
   #paused = false;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #finishedAt: number | undefined;
   #completedAt: number | undefined;
 
-  constructor(parts: AttemptParts, losses: readonly Loss[]) {
+  constructor(parts: AttemptParts, call: PreparedCall) {
     this.planned = parts.planned;
     this.endpoint = parts.endpoint;
     this.input = parts.input;
     this.context = parts.context;
     this.owner = parts.owner;
-    this.losses = losses;
+    this.turn = parts.turn;
+    this.entry = parts.entry;
+    this.#rescue = parts.rescue;
+    this.losses = call.losses;
+    this.sight = call.sight;
+    this.prefix = call.prefix;
     this.sentAt = parts.context.clock.monotonic();
   }
 
@@ -68,12 +90,19 @@ export abstract class Attempt implements Ticking {
     return undefined;
   }
 
+  /** The encoder of a translated stream for the client: one for every attempt, unless they tell an answer together. */
+  protected encoder(call: PreparedCall): ClientEncoder {
+    const { codec } = this.input;
+    return this.#rescue?.encoder(codec, call.answer, call.prefix) ?? new EncodedStream(codec, call.answer());
+  }
+
   /** Tells a client whose stream has begun that it failed. */
   abstract failureEvent(why: Failure): Buffer;
 
   /** Stops the attempt; its owner hears nothing more. */
   cancel(): void {
     this.over = true;
+    this.entry?.settle(actualOf(this.seen.usage, cancelled));
     this.flow?.cancel();
   }
 
@@ -114,10 +143,13 @@ export abstract class Attempt implements Ticking {
       }
     } else if (this.firstAt === undefined) {
       const { stream } = this.input.body;
-      const limit = stream ? timeouts.firstToken : this.lastAt === undefined ? timeouts.firstByte : Infinity;
+      const configured = stream ? timeouts.firstToken : this.lastAt === undefined ? timeouts.firstByte : Infinity;
+      const limit = configured === Infinity ? configured : Math.min(configured, this.turn?.patience ?? Infinity);
       if (now - this.sentAt > limit) {
         const what = stream ? "begin its answer" : "answer";
-        this.giveUp(failure("timeout-first-token", `${this.endpoint.name} did not ${what} within ${limit} ms.`));
+        this.giveUp(
+          failure("timeout-first-token", `${this.endpoint.name} did not ${what} within ${Math.round(limit)} ms.`),
+        );
       } else this.#checkIdle(now);
     } else this.#checkIdle(now);
   }
@@ -149,13 +181,15 @@ export abstract class Attempt implements Ticking {
   /** Ends the attempt with a failure of ours, and the call with it. */
   protected giveUp(why: Failure): void {
     if (this.over) return;
+    this.entry?.settle(actualOf(this.seen.usage, why));
     this.cancel();
-    this.owner.failed(why);
+    this.owner.failed(why, this);
   }
 
   /** Ends the attempt well. The call is let run out for a moment, so that its connection can be used again. */
   protected complete(bytes: Buffer): void {
     this.over = true;
+    this.entry?.settle(actualOf(this.seen.usage, undefined));
     if (!this.callOver) {
       this.#completedAt = this.context.clock.monotonic();
       this.context.ticker.watch(this);
@@ -179,7 +213,7 @@ export abstract class Attempt implements Ticking {
         if (this.#pendingBytes > pendingLimit) this.giveUp(tooLarge(pendingLimit));
         return;
       }
-      this.firstAt = this.context.clock.monotonic();
+      this.#begin();
       bytes = this.#pending.length === 1 ? bytes : Buffer.concat(this.#pending);
       this.#pending = [];
     }
@@ -199,7 +233,7 @@ export abstract class Attempt implements Ticking {
     const { seen } = this;
     if (seen.failure === undefined && (seen.started || seen.finished)) {
       if (this.firstAt === undefined) {
-        this.firstAt = this.context.clock.monotonic();
+        this.#begin();
         bytes = Buffer.concat([...this.#pending, bytes]);
       }
       return this.complete(bytes);
@@ -213,8 +247,14 @@ export abstract class Attempt implements Ticking {
   protected passWhole(answer: WholeAnswer): void {
     this.seen = answer.seen;
     if (answer.seen.failure !== undefined) return this.giveUp(answer.seen.failure);
-    this.firstAt ??= this.context.clock.monotonic();
+    if (this.firstAt === undefined) this.#begin();
     this.complete(answer.bytes);
+  }
+
+  #begin(): void {
+    this.firstAt = this.context.clock.monotonic();
+    this.turn?.began(this.firstAt - this.sentAt, this.firstAt);
+    this.owner.began(this);
   }
 
   #checkIdle(now: number): void {
@@ -235,7 +275,15 @@ export interface AttemptParts {
   readonly owner: AttemptOwner;
   /** The try before this one was lost with a connection that had gone stale. */
   readonly again: boolean;
+  /** Absent for an answer that was had before: nothing is learned from it. */
+  readonly turn: Turn | undefined;
+  /** What the client's stream is told by, where several attempts may tell it. */
+  readonly rescue?: Rescue | undefined;
+  /** Absent where its target is not limited. */
+  readonly entry?: Entry | undefined;
 }
+
+const cancelled = failure("cancelled", "The attempt was stopped.");
 
 /** An answer beyond what is taken. @param limit Bytes. */
 export function tooLarge(limit: number): Failure {

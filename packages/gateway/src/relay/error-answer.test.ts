@@ -54,7 +54,7 @@ for (const kind of Object.keys(failures) as FailureKind[]) {
     assert.equal(parsed.error.message, kind);
     // Clients wait a time of their own, or none at all, without it.
     assert.equal(named.has("retry-after"), status === 429 || status === 503);
-    if (failures[kind].blame === "client" && kind !== "request-timeout") {
+    if (failures[kind].blame === "client" && !failures[kind].again) {
       assert.equal(named.get("x-should-retry"), "false");
     }
   });

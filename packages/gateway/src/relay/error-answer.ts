@@ -1,9 +1,13 @@
 import type { Ingress } from "../kernel/codec.ts";
 import { failures } from "../kernel/failure.ts";
-import type { Failure } from "../kernel/failure.ts";
+import type { Failure, FailureKind } from "../kernel/failure.ts";
+import { headerText } from "../wire/headers.ts";
 
 /** Seconds that a 429 or 503 names when nobody knows better. Short, since some clients sleep it through. */
 const defaultRetryAfter = 1;
+
+/** Failures that pass by themselves. */
+const waits: ReadonlySet<FailureKind> = new Set<FailureKind>(["rate-limited", "overloaded", "over-limit"]);
 
 export interface ErrorAnswer {
   readonly status: number;
@@ -25,6 +29,7 @@ export function errorAnswer(ingress: Pick<Ingress, "writeError">, failure: Failu
       failure.retryAfter === undefined ? defaultRetryAfter : Math.max(1, Math.ceil(failure.retryAfter / 1000));
     headers.push("retry-after", String(seconds));
   }
+  if (failure.limit !== undefined) headers.push("x-patchbay-limit", headerText(failure.limit));
   if (!again) headers.push("x-should-retry", "false");
   return { status, headers, body };
 }
@@ -34,7 +39,7 @@ export function errorAnswer(ingress: Pick<Ingress, "writeError">, failure: Failu
  * it can mend itself; else the last failure.
  */
 export function summarize(attempts: readonly Failure[]): Failure | undefined {
-  const limited = attempts.filter(({ kind }) => kind === "rate-limited" || kind === "overloaded");
+  const limited = attempts.filter(({ kind }) => waits.has(kind));
   if (limited.length > 0 && limited.length === attempts.length) {
     const soonest = limited.reduce((a, b) => ((b.retryAfter ?? Infinity) < (a.retryAfter ?? Infinity) ? b : a));
     return limited.find(({ kind }) => kind === "rate-limited") === undefined

@@ -2,7 +2,8 @@ import type { AnswerEvent } from "../kernel/event.ts";
 import type { Failure } from "../kernel/failure.ts";
 import { Attempt, tooLarge } from "./attempt.ts";
 import type { AttemptParts } from "./attempt.ts";
-import { EncodedStream, writeWhole } from "./interpreter.ts";
+import { writeWhole } from "./interpreter.ts";
+import type { ClientEncoder } from "./interpreter.ts";
 import type { PreparedCall } from "./prepare.ts";
 
 /** What an event counts for beside its text, in bytes, when a whole answer is gathered from events. */
@@ -11,15 +12,15 @@ const eventSize = 64;
 /** An attempt at a backend that yields events itself. */
 export class EventAttempt extends Attempt {
   readonly #call: Extract<PreparedCall, { kind: "events" }>;
-  readonly #encoder: EncodedStream | undefined;
+  readonly #encoder: ClientEncoder | undefined;
   #events: AnswerEvent[] = [];
   #size = 0;
 
   constructor(parts: AttemptParts, call: Extract<PreparedCall, { kind: "events" }>) {
-    super(parts, call.losses);
+    super(parts, call);
     this.#call = call;
     if (this.input.body.stream) {
-      this.#encoder = new EncodedStream(this.input.codec, call.answer());
+      this.#encoder = this.encoder(call);
       this.seen = this.#encoder.seen;
     }
   }

@@ -78,9 +78,7 @@ test("each failure before the first words goes to the next target, and the last 
   using rig = new Rig().start();
   rig.call.fail("unreachable");
   assert.equal(rig.sends, 2);
-  rig.call.head(500, json);
-  rig.call.data("{}");
-  rig.call.end();
+  rig.call.fail("upstream-error");
   assert.deepEqual(outcomes(rig), [[502, "upstream-error"]]);
   assert.deepEqual(
     rig.scene.observer.attempts.map(({ endpoint, failure: why, after }) => [endpoint, why?.kind, after?.endpoint]),

@@ -1,16 +1,26 @@
 import { failure, failures } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
+import { operations } from "../kernel/protocol.ts";
+import type { Entry } from "../limits/entry.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
-import { headerText } from "../wire/headers.ts";
 import type { Attempt, AttemptOwner, AttemptParts } from "./attempt.ts";
 import { errorAnswer, summarize } from "./error-answer.ts";
 import { EventAttempt } from "./event-attempt.ts";
+import { convene } from "./council.ts";
+import type { Council } from "./council.ts";
+import { Holding } from "./holding.ts";
+import { LimitedExchange } from "./limited.ts";
+import { contentHeaders, traceHeaders } from "./head.ts";
+import { fetchImages } from "./media.ts";
 import { prepare } from "./prepare.ts";
-import type { Learned } from "./prepare.ts";
-import type { Sight } from "./sight.ts";
+import type { Learned, PreparedCall } from "./prepare.ts";
+import { Race } from "./race.ts";
+import { attemptReport, fromAttempt } from "./reports.ts";
+import { Rescue } from "./rescue.ts";
 import type { Ticking } from "./ticker.ts";
+import { Turns } from "./turns.ts";
 import { WireAttempt } from "./wire-attempt.ts";
-import type { AttemptReport, ExchangeInput, RelayContext, RelayEndpoint } from "./types.ts";
+import type { AttemptReport, ExchangeInput, RelayContext, RelayEndpoint, TriedTarget } from "./types.ts";
 
 /**
  * One client request, from its plan to its last byte.
@@ -30,15 +40,27 @@ export class Exchange implements AttemptOwner, Ticking {
   readonly #input: ExchangeInput;
   readonly #context: RelayContext;
   readonly #failures: Failure[] = [];
-  /** What is still to be tried, in order. */
-  readonly #queue: PlannedAttempt[];
-  #tries = 0;
+  /** Attempts that did not answer, in the order of their ends. */
+  readonly #tried: TriedTarget[] = [];
+  /** Who is asked next. */
+  readonly #turns: Turns;
+  /** What counts it; absent where nothing is limited. */
+  readonly #limited: LimitedExchange | undefined;
   /** What was tried a second time because its connection had gone stale. */
   #triedAgain: PlannedAttempt | undefined;
   #learned = nothingLearned;
   #failedBefore: AttemptReport["after"];
   #attempt: Attempt | undefined;
-  #sight: Sight | undefined;
+  /** Several attempts that together tell one answer (`rescue: continue`). */
+  #rescue: Rescue | undefined;
+  /** The answer that is kept back until it is complete (`rescue: hold`). */
+  #holding: Holding | undefined;
+  #isRescued = false;
+  readonly #race: Race | undefined;
+  #council: Council | undefined;
+  #fetching: AbortController | undefined;
+  /** An image that the client named by URL cannot be had. */
+  #isWithoutMedia = false;
   /** The target that is waited for, and until when in monotonic milliseconds. */
   #waiting: { readonly planned: PlannedAttempt; readonly until: number } | undefined;
   /** The head has been sent. */
@@ -54,45 +76,98 @@ export class Exchange implements AttemptOwner, Ticking {
   constructor(input: ExchangeInput, context: RelayContext) {
     this.#input = input;
     this.#context = context;
-    this.#queue = [...input.plan.attempts];
+    this.#turns = new Turns(input, context);
+    this.#limited = LimitedExchange.of(input, context);
     this.#lastWriteAt = input.startedAt;
+    const { rescue, strategy, hedge } = input.plan.model;
+    if (input.body.stream && rescue === "continue") this.#rescue = new Rescue(input.settings.answer);
+    else if (input.body.stream && rescue === "hold") this.#holding = new Holding(input.settings.answer);
+    if (strategy === "race") this.#race = new Race(hedge, { health: context.health, stream: input.body.stream });
     input.client.onGone = () => this.#clientGone();
     input.client.onDrained = () => this.#drained();
   }
 
   start(): void {
     this.#context.ticker.watch(this);
-    this.#begin();
+    if (this.#limited === undefined) return this.#enter();
+    this.#limited.admit({ go: () => this.#enter(), refused: (why) => this.#refuse(why) });
+  }
+
+  #enter(): void {
+    if (this.#input.plan.model.strategy !== "council") return this.#begin();
+    const about = { input: this.#input, context: this.#context, turns: this.#turns, limited: this.#limited };
+    this.#council = convene({ ...about, learned: this.#learned, assembled: () => this.#begin() });
+    if (this.#council === undefined) return this.#begin();
+    this.#turns.first(this.#council.judge);
+    this.#council.start();
   }
 
   deliver(bytes: Buffer): void {
     this.#firstAt ??= this.#attempt?.firstAt;
+    if (!this.#committed) this.#answered();
+    if (this.#holding?.keep(bytes) === true) return;
+    const ready = this.#released(bytes);
     this.#open(200);
     this.#committed = true;
-    this.#write(bytes);
+    this.#write(ready);
   }
 
-  finished(bytes: Buffer): void {
+  finished(last: Buffer): void {
     const attempt = this.#attempt;
+    const bytes = this.#released(last);
     this.#firstAt ??= attempt?.firstAt;
+    if (!this.#committed) this.#answered();
     if (attempt !== undefined) this.#reportAttempt(attempt);
     this.#settle(200, bytes.length);
     this.#open(200, this.#input.body.stream ? undefined : bytes.length);
     this.#input.client.end(bytes, this.#input.settings.stall);
   }
 
-  failed(why: Failure): void {
-    const attempt = this.#attempt;
-    if (attempt === undefined) return;
-    if (why.retryAfter !== undefined && (why.kind === "rate-limited" || why.kind === "overloaded")) {
-      this.#context.cooldowns.start(attempt.planned.endpoint, attempt.planned.model, why.retryAfter);
-    }
+  /** What is to go out, with what was kept back of it. */
+  #released(bytes: Buffer): Buffer {
+    const held = this.#holding;
+    this.#holding = undefined;
+    return held === undefined ? bytes : held.release(bytes);
+  }
+
+  /** In a race, whoever begins has won it. */
+  began(attempt: Attempt): void {
+    if (this.#race === undefined || this.#race.isDecided) return;
+    this.#attempt = attempt;
+    this.#waiting = undefined;
+    this.#dismiss(this.#race.win(attempt));
+    if (this.#stalledAt !== undefined) attempt.pause();
+  }
+
+  failed(why: Failure, attempt: Attempt): void {
     this.#failures.push(why);
     this.#reportAttempt(attempt, why);
+    if (this.#race?.isDecided === false) {
+      this.#attempt = attempt;
+      this.#race.ended(attempt);
+    }
+    if (this.#committed) {
+      if (this.#rescue?.takesOver(why, attempt, this.#turns) !== true) return this.#refuse(why);
+      this.#isRescued = true;
+      return this.#begin();
+    }
+    if (this.#holding?.drop() === true) this.#isRescued = true;
     const { retry } = failures[why.kind];
-    if (this.#committed || retry === "never") return this.#refuse(why);
-    if (retry === "same" && this.#helps(attempt, why)) this.#queue.unshift(attempt.planned);
+    if (retry === "same" && this.#helps(attempt, why)) this.#turns.first(attempt.planned);
+    else {
+      const standing = why.kind === "content-filter" ? undefined : this.#council?.fallback();
+      if (standing !== undefined) return this.#attend({ ...standing, turn: undefined });
+      if (retry === "never") return this.#refuse(why);
+      this.#turns.failed(attempt.planned, why);
+    }
     this.#begin();
+  }
+
+  /** An endpoint answers: what it had no route for before is not asked of it again. */
+  #answered(): void {
+    const { endpoint } = this.#attempt?.planned ?? {};
+    const missing = endpoint === undefined ? undefined : this.#learned.missing.get(endpoint);
+    if (endpoint !== undefined && missing !== undefined) this.#context.unserved.note(endpoint, missing);
   }
 
   /** Whether the same target is worth another try, and what is to be different then. */
@@ -100,7 +175,10 @@ export class Exchange implements AttemptOwner, Ticking {
     const { planned, protocol } = attempt;
     if (why.kind === "unserved" && protocol !== undefined) {
       const { backend } = attempt.endpoint;
-      return backend.kind === "wire" && this.#context.unserved.note(planned.endpoint, protocol, backend.serves);
+      const missing = new Set([...(this.#learned.missing.get(planned.endpoint) ?? []), protocol]);
+      this.#learned = { ...this.#learned, missing: new Map([...this.#learned.missing, [planned.endpoint, missing]]) };
+      const left = backend.kind === "wire" ? backend.serves.filter((each) => !missing.has(each)) : [];
+      return left.some((each) => operations[each] === operations[protocol]);
     }
     if (this.#triedAgain === planned) return false;
     this.#triedAgain = planned;
@@ -118,6 +196,9 @@ export class Exchange implements AttemptOwner, Ticking {
       return client.destroy();
     }
     if (this.#waiting !== undefined && now >= this.#waiting.until) this.#try(this.#waiting.planned);
+    this.#council?.tick(now);
+    this.#limited?.tick(now);
+    if (this.#race !== undefined) this.#tickRace(this.#race, now);
     this.#attempt?.tick(now);
     if (
       !this.#settled &&
@@ -127,11 +208,16 @@ export class Exchange implements AttemptOwner, Ticking {
       now - this.#lastWriteAt >= settings.keepalive &&
       this.#stalledAt === undefined &&
       // What passes unread may have stopped in the middle of an event.
-      !(this.#committed && this.#sight === "relay")
+      !(this.#committed && this.#attempt?.sight === "relay")
     ) {
       this.#open(200);
       this.#write(Buffer.from(codec.ingress.keepalive));
     }
+  }
+
+  #tickRace(race: Race, now: number): void {
+    for (const attempt of race.running) if (attempt !== this.#attempt) attempt.tick(now);
+    if (this.#waiting === undefined && this.#turns.hasMore && race.takesNext(now)) this.#begin();
   }
 
   /** Ends an exchange that is under way, such as at the end of the grace time when the gateway stops. */
@@ -143,34 +229,21 @@ export class Exchange implements AttemptOwner, Ticking {
 
   /** Begins the next attempt, after waiting for its target where that asked for a pause and the wait is short. */
   #begin(): void {
-    const planned = this.#queue.shift() ?? this.#soonest();
-    if (planned === undefined) return this.#giveUp();
-    const wait = this.#context.cooldowns.cooldown(planned.endpoint, planned.model);
+    const next = this.#turns.next(this.#failures);
+    if (next === undefined) return this.#giveUp();
+    const { planned, wait } = next;
     if (wait === 0) return this.#try(planned);
-    if (wait > this.#input.settings.wait) {
-      this.#failures.push(coolingDown(planned.endpoint, wait));
-      return this.#begin();
-    }
     this.#waiting = { planned, until: this.#context.clock.monotonic() + wait };
   }
 
-  /** When nothing else is left: the target that asked for the shortest pause, if that is worth waiting for. */
-  #soonest(): PlannedAttempt | undefined {
-    const { plan, settings } = this.#input;
-    if (this.#tries >= plan.model.attempts) return undefined;
-    let best: PlannedAttempt | undefined;
-    let shortest = settings.wait;
-    for (const planned of plan.attempts) {
-      const wait = this.#context.cooldowns.cooldown(planned.endpoint, planned.model);
-      if (wait === 0 || wait > shortest) continue;
-      best = planned;
-      shortest = wait;
-    }
-    return best;
+  /** False where a race was decided while another target was waited for, or images were fetched for it. */
+  get #isOpen(): boolean {
+    return this.#race?.isDecided !== true || this.#attempt?.over !== false;
   }
 
   #try(planned: PlannedAttempt): void {
     this.#waiting = undefined;
+    if (!this.#isOpen) return;
     const endpoint = this.#input.endpoints.get(planned.endpoint);
     if (endpoint === undefined) return this.#giveUp();
     try {
@@ -183,16 +256,39 @@ export class Exchange implements AttemptOwner, Ticking {
   }
 
   #send(planned: PlannedAttempt, endpoint: RelayEndpoint): void {
-    const prepared = prepare(this.#input, { planned, endpoint }, { context: this.#context, learned: this.#learned });
+    const credential = this.#context.health.pick(planned.endpoint, planned.model, planned.credential);
+    const about = { context: this.#context, learned: this.#learned };
+    const wish = this.#rescue === undefined ? undefined : { prefix: this.#rescue.prefixFor(planned) };
+    const council = this.#council?.wish();
+    const prepared = prepare(
+      this.#input,
+      { planned, endpoint, credential },
+      wish === undefined && council === undefined ? about : { ...about, wish: { ...wish, ...council } },
+    );
     if (!prepared.ok) {
       const why = prepared.failure;
       this.#failures.push(why);
-      return failures[why.kind].retry === "elsewhere" ? this.#begin() : this.#refuse(why);
+      return this.#committed || failures[why.kind].retry === "elsewhere" ? this.#begin() : this.#refuse(why);
     }
     const call = prepared.value;
-    if (call.kind === "media") return this.#fetchMedia(call.urls, planned);
-    this.#tries++;
-    this.#sight = call.sight;
+    if (call.kind === "media") return void this.#fetchMedia(call.urls, planned);
+    const go = (entry?: Entry) => this.#attend({ planned, call, turn: this.#turns.begin(planned, credential), entry });
+    if (this.#limited === undefined) return go();
+    const way = { credential, requests: call.requests ?? 1, isWanted: () => this.#isOpen };
+    this.#limited.enter(planned, way, {
+      go,
+      refused: (why, refusal) => {
+        if (!this.#turns.later(planned, refusal)) this.#failures.push(why);
+        this.#begin();
+      },
+    });
+  }
+
+  /** Begins an attempt. */
+  #attend(next: Pick<AttemptParts, "planned" | "turn" | "entry"> & { readonly call: PreparedCall }): void {
+    const { planned, call, turn, entry } = next;
+    const endpoint = this.#input.endpoints.get(planned.endpoint);
+    if (endpoint === undefined) return this.#giveUp();
     const parts: AttemptParts = {
       planned,
       endpoint,
@@ -200,35 +296,52 @@ export class Exchange implements AttemptOwner, Ticking {
       context: this.#context,
       owner: this,
       again: planned === this.#triedAgain,
+      turn,
+      entry,
+      rescue: this.#rescue,
     };
     this.#attempt = call.kind === "wire" ? new WireAttempt(parts, call) : new EventAttempt(parts, call);
+    this.#race?.started(this.#attempt);
     this.#attempt.start();
   }
 
-  /** Fetches images that the client named by URL, and then tries the target again. */
-  #fetchMedia(urls: readonly string[], planned: PlannedAttempt): void {
-    const { media } = this.#context;
-    void Promise.all(urls.map(async (url) => [url, await media.get(url)] as const)).then((answers) => {
-      if (this.#settled) return;
-      const fetched = new Map(this.#learned.fetched);
-      for (const [url, answer] of answers) {
-        if (!answer.ok) return this.#refuse(answer.failure);
-        fetched.set(url, answer.value);
-      }
+  /** Fetches images that the client named by URL, and then tries the target again; without them, the next one. */
+  async #fetchMedia(urls: readonly string[], planned: PlannedAttempt): Promise<void> {
+    if (this.#isWithoutMedia) return this.#begin();
+    const fetching = (this.#fetching = new AbortController());
+    const answer = await fetchImages(urls, this.#context.media, fetching.signal);
+    if (this.#settled) return;
+    if (answer.ok) {
+      const fetched = new Map([...this.#learned.fetched, ...answer.value]);
       this.#learned = { ...this.#learned, fetched };
-      this.#try(planned);
-    });
+      return this.#try(planned);
+    }
+    this.#isWithoutMedia = true;
+    this.#failures.push(answer.failure);
+    this.#begin();
   }
 
   #giveUp(): void {
-    this.#refuse(summarize(this.#failures) ?? failure("internal", "The plan had no attempts."));
+    const [other] = this.#race?.running ?? [];
+    if (other !== undefined) {
+      this.#attempt = other;
+      return;
+    }
+    this.#refuse(this.#rescue?.broken ?? summarize(this.#failures) ?? failure("internal", "The plan had no attempts."));
   }
 
   /** Tells the client of a failure, as a whole answer or, once a stream has begun, as its last event. */
   #refuse(why: Failure): void {
     const { client, codec, settings } = this.#input;
+    if (this.#committed && this.#input.plan.model.rescue === "off") {
+      this.#settle(failures[why.kind].status, 0, why);
+      return client.destroy();
+    }
     if (this.#opened) {
-      const event = this.#attempt?.failureEvent(why) ?? Buffer.from(codec.ingress.writeStreamError(why));
+      const event =
+        this.#rescue?.failureEvent(why) ??
+        this.#attempt?.failureEvent(why) ??
+        Buffer.from(codec.ingress.writeStreamError(why));
       this.#settle(failures[why.kind].status, event.length, why);
       return client.end(event, settings.stall);
     }
@@ -243,25 +356,12 @@ export class Exchange implements AttemptOwner, Ticking {
   #open(status: number, length?: number): void {
     if (this.#opened) return;
     this.#opened = true;
-    const { client, codec, body } = this.#input;
-    const headers = body.stream
-      ? // The last keeps reverse proxies of the nginx family from holding events back.
-        ["content-type", codec.ingress.streamContentType, "cache-control", "no-store", "x-accel-buffering", "no"]
-      : ["content-type", "application/json; charset=utf-8"];
-    if (length !== undefined) headers.push("content-length", String(length));
-    client.open(status, [...headers, ...this.#traceHeaders()]);
+    this.#input.client.open(status, [...contentHeaders(this.#input, length), ...this.#traceHeaders()]);
   }
 
-  /** Who answered, as far as it is known when the head goes out. */
   #traceHeaders(): string[] {
-    const headers = ["x-patchbay-attempts", String(this.#tries)];
-    const attempt = this.#attempt;
-    if (attempt?.firstAt !== undefined) {
-      headers.push("x-patchbay-endpoint", headerText(attempt.planned.endpoint));
-      headers.push("x-patchbay-model", headerText(attempt.planned.model));
-      const losses = attempt.losses.map(({ field }) => field).join(",");
-      if (losses !== "") headers.push("x-patchbay-loss", headerText(losses));
-    }
+    const headers = traceHeaders(this.#turns.count, this.#attempt);
+    if (this.#limited !== undefined) headers.push(...this.#limited.headers());
     return headers;
   }
 
@@ -299,40 +399,43 @@ export class Exchange implements AttemptOwner, Ticking {
     this.#reportAttempt(attempt, why);
   }
 
+  /** Stops attempts that have lost a race. */
+  #dismiss(losers: readonly Attempt[]): void {
+    for (const loser of losers) {
+      if (loser.over) continue;
+      loser.cancel();
+      this.#reportAttempt(loser, failure("cancelled", "Another target began to answer first."));
+    }
+  }
+
   #reportAttempt(attempt: Attempt, why?: Failure): void {
     const before = this.#failedBefore;
     const { endpoint } = attempt.planned;
-    if (why !== undefined) this.#failedBefore = { endpoint, failure: why };
-    this.#context.observer.attempted({
-      input: this.#input,
-      endpoint,
-      model: attempt.planned.model,
-      stream: this.#input.body.stream,
-      duration: this.#context.clock.monotonic() - attempt.sentAt,
-      failure: why,
-      timeToFirstToken: attempt.firstAt === undefined ? undefined : attempt.firstAt - attempt.sentAt,
-      after: before?.endpoint === endpoint ? undefined : before,
-    });
+    if (attempt.turn === undefined) return;
+    this.#turns.ended(attempt.turn, why);
+    if (why !== undefined) this.#tried.push({ endpoint, model: attempt.planned.model, failure: why.kind });
+    if (why !== undefined && why.kind !== "cancelled") this.#failedBefore = { endpoint, failure: why };
+    const about = { now: this.#context.clock.monotonic(), failure: why, before };
+    this.#context.observer.attempted(attemptReport(this.#input, attempt, about));
   }
 
   #settle(status: number, lastBytes: number, why?: Failure): void {
     if (this.#settled) return;
     this.#settled = true;
     this.#context.ticker.unwatch(this);
+    this.#fetching?.abort();
+    this.#council?.cancel();
     const attempt = this.#attempt;
-    const seen = attempt?.seen;
+    this.#limited?.settle({ usage: attempt?.seen.usage, target: attempt?.planned }, why);
+    if (this.#race !== undefined) this.#dismiss(this.#race.running.filter((other) => other !== attempt));
     this.#context.observer.settled({
+      ...fromAttempt(attempt),
       input: this.#input,
       status,
-      attempts: this.#tries,
-      endpoint: attempt?.planned.endpoint,
-      targetModel: attempt?.planned.model,
-      actualModel: seen?.model ?? attempt?.planned.model,
-      sight: this.#sight,
+      attempts: this.#turns.count,
+      rescued: this.#isRescued,
       failure: why,
-      finish: seen?.finish,
-      usage: seen?.usage,
-      losses: attempt?.losses ?? [],
+      tried: this.#tried,
       duration: this.#context.clock.monotonic() - this.#input.startedAt,
       timeToFirstToken: this.#firstAt === undefined ? undefined : this.#firstAt - this.#input.startedAt,
       bytesOut: this.#bytesOut + lastBytes,
@@ -340,14 +443,4 @@ export class Exchange implements AttemptOwner, Ticking {
   }
 }
 
-const nothingLearned: Learned = { fetched: new Map(), stateless: false };
-
-function coolingDown(endpoint: string, wait: number): Failure {
-  return failure(
-    "rate-limited",
-    `${endpoint} asked for a pause; it can be tried again in ${Math.ceil(wait / 1000)} s.`,
-    {
-      retryAfter: wait,
-    },
-  );
-}
+const nothingLearned: Learned = { fetched: new Map(), stateless: false, missing: new Map() };

@@ -35,6 +35,8 @@ export interface FanOutParts {
   readonly stream: boolean;
   readonly requestId: string;
   readonly headers: { readonly [name: string]: string };
+  /** Index into the endpoint's credentials. */
+  readonly credential: number;
   /** Largest unstreamed answer and largest event, in bytes. */
   readonly limit: number;
   /** Milliseconds since 1970. */
@@ -54,11 +56,11 @@ export class FanOut implements EventBackend {
   }
 
   run(_request: CanonicalRequest, receiver: EventReceiver): Flow {
-    const { backend, codec, calls, model, stream, requestId, headers } = this.#parts;
+    const { backend, codec, calls, model, stream, requestId, headers, credential } = this.#parts;
     const merge = new Merge(calls.length, receiver, () => cancel());
     const flows = calls.map((call, index) =>
       backend.send(
-        { protocol: codec.protocol, model, body: [call.body], stream, fresh: false, requestId, credential: 0, headers },
+        { protocol: codec.protocol, model, body: [call.body], stream, fresh: false, requestId, credential, headers },
         new Side(this.#parts, call, (event) => merge.event(index, event)),
       ),
     );
@@ -92,6 +94,7 @@ class Side implements WireReceiver {
   #shape: Shape | undefined;
   #stream: DecodedStream | undefined;
   #finished = false;
+  #over = false;
 
   constructor(parts: FanOutParts, call: SideCall, tell: (event: AnswerEvent | undefined) => void) {
     this.#parts = parts;
@@ -122,14 +125,19 @@ class Side implements WireReceiver {
   end(): void {
     if (!this.#isGood) return this.fail(this.#error());
     this.#events(this.#stream?.end(this.#finished) ?? this.#whole());
-    this.#tell(undefined);
+    this.#last(undefined);
   }
 
   fail(why: Failure): void {
     this.#body = [];
     // After the terminal event a reset takes nothing away.
-    if (this.#finished) return this.#tell(undefined);
-    this.#tell({ type: "failure", failure: redactFailure(this.#parts.backend, why) });
+    if (this.#finished) return this.#last(undefined);
+    this.#last({ type: "failure", failure: redactFailure(this.#parts.backend, why) });
+  }
+
+  #last(event: AnswerEvent | undefined): void {
+    if (!this.#over) this.#tell(event);
+    this.#over = true;
   }
 
   get #isGood(): boolean {
@@ -217,7 +225,7 @@ class Merge {
 const counts = ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens", "reasoningTokens"] as const;
 
 /** The sums of the counts that every answer reports; undefined when there are none. */
-function sumOf(usages: readonly (Usage | undefined)[]): Usage | undefined {
+export function sumOf(usages: readonly (Usage | undefined)[]): Usage | undefined {
   const entries = counts.flatMap((name) => {
     const values = usages.map((usage) => usage?.[name]);
     if (values.includes(undefined)) return [];

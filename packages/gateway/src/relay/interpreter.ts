@@ -62,7 +62,8 @@ export class UnreadStream implements Interpreter {
 
   fail(why: Failure): Buffer {
     // The upstream may have stopped in the middle of an event, or of a line.
-    return Buffer.from(`\n\n${this.#codec.ingress.writeStreamError(why)}`);
+    const end = this.#codec.framing === "sse" ? "\n\n" : "\n";
+    return Buffer.from(end + this.#codec.ingress.writeStreamError(why));
   }
 }
 
@@ -124,7 +125,8 @@ export class TappedStream implements Interpreter {
     if (renamed === undefined) return raw;
     if (this.#codec.framing === "ndjson") return Buffer.concat([renamed, lineFeed]);
     const event = message.event === "" ? "" : `event: ${message.event}\n`;
-    return Buffer.concat([Buffer.from(`${event}data: `), renamed, Buffer.from("\n\n")]);
+    // Data of several lines: between the tokens of JSON a space means the same.
+    return Buffer.from(`${event}data: ${renamed.toString().replaceAll(/[\r\n]+/g, " ")}\n\n`);
   }
 }
 
@@ -155,7 +157,14 @@ export class DecodedStream {
   }
 
   #decode(blocks: readonly StreamBlock[]): AnswerEvent[] {
-    return blocks.flatMap(({ message }) => (message === undefined ? [] : this.#pass(this.#decoder.push(message))));
+    const out: AnswerEvent[] = [];
+    for (const { message } of blocks) {
+      if (message === undefined) continue;
+      for (const event of this.#decoder.push(message)) {
+        for (const passed of this.#stages.push(event)) out.push(passed);
+      }
+    }
+    return out;
   }
 
   #pass(events: readonly AnswerEvent[]): readonly AnswerEvent[] {
@@ -167,9 +176,9 @@ export class DecodedStream {
 export class TranslatedStream implements Interpreter {
   readonly seen: Observation;
   readonly #decoded: DecodedStream;
-  readonly #encoder: EncodedStream;
+  readonly #encoder: ClientEncoder;
 
-  constructor(backend: Codec, encoder: EncodedStream, options: TranslationOptions & { readonly limit: number }) {
+  constructor(backend: Codec, encoder: ClientEncoder, options: TranslationOptions & { readonly limit: number }) {
     this.#decoded = new DecodedStream(backend, options);
     this.#encoder = encoder;
     this.seen = encoder.seen;
@@ -196,8 +205,18 @@ function leftOver(splitter: Splitter, finished: boolean): readonly StreamBlock[]
   });
 }
 
+/** Canonical events as a client's stream, or as the piece of it that one attempt tells. */
+export interface ClientEncoder {
+  readonly seen: Observation;
+  push(events: readonly AnswerEvent[]): string;
+  /** What follows the last event; empty unless the answer was whole. */
+  end(): string;
+  /** The event that tells the client, in mid-stream, that the answer failed. */
+  fail(failure: Failure): Buffer;
+}
+
 /** Canonical events as a client's stream. */
-export class EncodedStream {
+export class EncodedStream implements ClientEncoder {
   readonly seen: Observation;
   readonly #observer = new Observer();
   readonly #machine: Machine<AnswerEvent, string>;
@@ -217,7 +236,6 @@ export class EncodedStream {
     return text;
   }
 
-  /** What follows the last event; empty unless the answer was whole. */
   end(): string {
     if (this.seen.failure !== undefined) return "";
     if (!this.seen.finished) {
@@ -291,7 +309,11 @@ export function viewOf(rope: Rope, object: ScannedObject): RequestView {
   return {
     field: (name) => readField(rope, object, name),
     roles: object.roles,
-    contains: (text) => rope.includes(text),
+    contains(text, name) {
+      if (name === undefined) return rope.includes(text);
+      const field = object.fields.find((candidate) => candidate.name === name);
+      return field !== undefined && rope.includes(text, field.valueStart, field.valueEnd);
+    },
   };
 }
 

@@ -1,5 +1,12 @@
-import type { FetchedMedia } from "../kernel/media.ts";
+import { failure } from "../kernel/failure.ts";
+import type { FetchedMedia, MediaFetcher } from "../kernel/media.ts";
 import type { CanonicalRequest, Message, Part } from "../kernel/request.ts";
+import type { Result } from "../kernel/result.ts";
+
+/** Most images that are fetched for one request, how many at a time, and most bytes of them all. */
+const mostImages = 32;
+const atOnce = 4;
+const mostBytes = 67_108_864;
 
 /** What was fetched, by URL. */
 export type FetchedByUrl = ReadonlyMap<string, FetchedMedia>;
@@ -15,6 +22,38 @@ export function imageUrls(request: CanonicalRequest, fetched: FetchedByUrl): rea
     });
   }
   return [...urls];
+}
+
+/** Fetches all of them, or tells of the first that cannot be had. */
+export async function fetchImages(
+  urls: readonly string[],
+  media: MediaFetcher,
+  signal: AbortSignal,
+): Promise<Result<FetchedByUrl>> {
+  if (urls.length > mostImages) return tooMuch(`more than ${mostImages} of them`);
+  const fetched = new Map<string, FetchedMedia>();
+  const waiting = [...urls];
+  let bytes = 0;
+  let wrong: Result<never> | undefined;
+  const lane = async (): Promise<void> => {
+    for (let url = waiting.shift(); url !== undefined && wrong === undefined; url = waiting.shift()) {
+      // oxlint-disable-next-line no-await-in-loop -- A lane fetches one after the other, so that not all come at once.
+      const answer = await media.get(url, signal);
+      if (!answer.ok) wrong ??= answer;
+      else {
+        fetched.set(url, answer.value);
+        bytes += answer.value.base64.length;
+        if (bytes > mostBytes) wrong ??= tooMuch(`more than ${mostBytes} bytes of them`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, lane));
+  return wrong ?? { ok: true, value: fetched };
+}
+
+function tooMuch(what: string): Result<never> {
+  const message = `The request names images by URL, ${what}. This backend takes images only as data; send fewer.`;
+  return { ok: false, failure: failure("bad-request", message) };
 }
 
 /** The request with its images' bytes in the place of their URLs. */

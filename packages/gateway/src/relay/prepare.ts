@@ -13,6 +13,7 @@ import type { Protocol } from "../kernel/protocol.ts";
 import type { CanonicalRequest } from "../kernel/request.ts";
 import type { Result } from "../kernel/result.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
+import { foldName } from "../wire/json-scan.ts";
 import { splicePieces } from "../wire/json-splice.ts";
 import { withDefaults } from "./defaults.ts";
 import type { ScannedBody } from "./defaults.ts";
@@ -21,10 +22,14 @@ import { chooseSight } from "./sight.ts";
 import type { Sight, SightChoice } from "./sight.ts";
 import { imageUrls, withImages } from "./media.ts";
 import type { FetchedByUrl } from "./media.ts";
+import { staged } from "./staged.ts";
 import { withoutState } from "./state.ts";
+import { mayContinue, withPrefix } from "./rescue.ts";
 import type { ExchangeInput, RelayContext, RelayEndpoint } from "./types.ts";
 
 interface Prepared {
+  /** Requests that go to the upstream side by side; absent: one. */
+  readonly requests?: number;
   readonly sight: Sight;
   /** Grows when the answer is found to hold what the client's protocol has no room for. */
   readonly losses: Loss[];
@@ -32,6 +37,8 @@ interface Prepared {
   readonly answer: () => AnswerContext;
   /** The model's name that the answer is to bear, where that is not the upstream's own. */
   readonly echoModel: string | undefined;
+  /** What the answer was told to go on with. */
+  readonly prefix?: string | undefined;
 }
 
 /** A request made ready for one target. */
@@ -48,7 +55,11 @@ export type PreparedCall =
       /** What the events of a translated answer pass on their way to the encoder. */
       readonly stages: readonly Machine<AnswerEvent, AnswerEvent>[];
     })
-  | (Prepared & { readonly kind: "events"; readonly backend: EventBackend; readonly request: CanonicalRequest });
+  | (Prepared & {
+      readonly kind: "events";
+      readonly backend: EventBackend;
+      readonly request: CanonicalRequest;
+    });
 
 const noTap: TapOptions = { dropUsageEvent: false };
 
@@ -58,6 +69,8 @@ export interface Learned {
   readonly fetched: FetchedByUrl;
   /** Leave out vendors' state: a backend refused it as another account's. */
   readonly stateless: boolean;
+  /** By endpoint, the protocols that it has no route for. */
+  readonly missing: ReadonlyMap<string, ReadonlySet<Protocol>>;
 }
 
 /** Images must be fetched before the request can be written for this target. */
@@ -66,13 +79,25 @@ export interface MissingMedia {
   readonly urls: readonly string[];
 }
 
+/** How a request is to differ from the client's own. It is translated then, whatever the model's `relay` says. */
+export interface Wish {
+  /** What the answer is to go on with, where the target can. */
+  readonly prefix?: string | undefined;
+  readonly change?: (request: CanonicalRequest) => CanonicalRequest;
+  /** The last of what the answer's events pass on their way. */
+  readonly stage?: () => Machine<AnswerEvent, AnswerEvent>;
+}
+
 /** What is prepared, for what, and with what. */
 interface Task {
   readonly input: ExchangeInput;
   readonly planned: PlannedAttempt;
   readonly endpoint: RelayEndpoint;
+  /** Index into the endpoint's credentials. */
+  readonly credential: number;
   readonly context: RelayContext;
   readonly learned: Learned;
+  readonly wish: Wish | undefined;
   readonly body: ScannedBody;
   /** The change of the model's name. */
   readonly rename: readonly Edit[];
@@ -85,21 +110,16 @@ interface Task {
  */
 export function prepare(
   input: ExchangeInput,
-  target: { readonly planned: PlannedAttempt; readonly endpoint: RelayEndpoint },
-  { context, learned }: { readonly context: RelayContext; readonly learned: Learned },
+  target: { readonly planned: PlannedAttempt; readonly endpoint: RelayEndpoint; readonly credential: number },
+  { context, learned, wish }: { readonly context: RelayContext; readonly learned: Learned; readonly wish?: Wish },
 ): Result<PreparedCall | MissingMedia> {
   const { model } = input.plan;
   const { planned, endpoint } = target;
   const { backend } = endpoint;
-  const choice = chooseSight(input.codec, backend, {
-    relay: learned.stateless ? "never" : model.relay,
-    codecs: context.codecs,
-    avoided: avoided(input, target, context),
-  });
+  const choice = choose(input, target, { context, learned, wish });
   if (choice === undefined) {
     return refuse("unsupported", `${endpoint.name} cannot serve ${input.codec.protocol} requests.`);
   }
-  const isRenamed = planned.model !== input.requestedModel && input.codec.addressing === "body";
   const echoModel = model.echo === "requested" ? input.requestedModel : undefined;
   const losses: Loss[] = [];
   const task: Task = {
@@ -107,8 +127,9 @@ export function prepare(
     ...target,
     context,
     learned,
+    wish,
     body: withDefaults(input.body, model.defaults, input.codec),
-    rename: isRenamed ? [{ kind: "set", field: "model", value: planned.model }] : [],
+    rename: renaming(input, planned),
     common: {
       losses,
       answer: () => answerContext(input, { model: planned.model, echoModel, losses }, context),
@@ -119,6 +140,15 @@ export function prepare(
   const codec = choice.codec ?? input.codec;
   const passed = passable(choice, echoModel) ? passedOn(task, { backend, codec, sight: choice.sight }) : undefined;
   return passed === undefined ? translated(task, { backend, codec }) : { ok: true, value: passed };
+}
+
+/** Has the body say no other model than the one that was planned. */
+function renaming({ codec, requestedModel, body }: ExchangeInput, { model }: PlannedAttempt): readonly Edit[] {
+  if (codec.addressing === "body") {
+    return model === requestedModel ? [] : [{ kind: "set", field: "model", value: model }];
+  }
+  // The path tells, by which alone the client's rights were judged.
+  return body.object.fields.some(({ name }) => foldName(name) === "model") ? [{ kind: "remove", field: "model" }] : [];
 }
 
 /** The client's own bytes with the dialect's edits; undefined when edits cannot say it. */
@@ -133,20 +163,27 @@ function passedOn(
   return { kind: "wire", sight, backend, codec, body: pieces, tap: through.tap, headers, stages: [], ...common };
 }
 
-/** The client's request as it is meant, with what could not be read of it among the losses. */
-function readRequest({ input, planned, body, rename, common }: Task): Result<CanonicalRequest> {
+/** The client's request as it is meant for this backend, with what could not be read of it among the losses. */
+function readRequest(
+  { input, planned, wish, body, rename, common }: Task,
+  backend: Codec | undefined,
+): Result<CanonicalRequest> {
   const parsed = parseObject(Buffer.concat(splicePieces(body.rope, body.object, rename)));
   if (parsed === undefined) return refuse("bad-request", "The request body is not valid JSON.");
   const read = input.codec.ingress.readRequest(parsed, { model: planned.model, stream: input.body.stream });
   if (!read.ok) return read;
-  common.losses.push(...read.value.losses);
-  return { ok: true, value: read.value.request };
+  const { request, losses, bound } = read.value;
+  if (bound !== undefined && backend?.protocol !== input.codec.protocol) return { ok: false, failure: bound };
+  common.losses.push(...losses);
+  return { ok: true, value: wish?.change?.(request) ?? request };
 }
 
 function yielded(task: Task, backend: EventBackend): Result<PreparedCall> {
-  const request = readRequest(task);
+  const request = readRequest(task, undefined);
   if (!request.ok) return request;
-  const call = { kind: "events", sight: "translate", backend, request: request.value, ...task.common } as const;
+  const { stage } = task.wish ?? {};
+  const own = stage === undefined ? backend : staged(backend, stage());
+  const call = { kind: "events", sight: "translate", backend: own, request: request.value, ...task.common } as const;
   return refusedLosses(task) ?? { ok: true, value: call };
 }
 
@@ -155,8 +192,8 @@ function translated(
   task: Task,
   { backend, codec }: { readonly backend: WireBackend; readonly codec: Codec },
 ): Result<PreparedCall | MissingMedia> {
-  const { input, planned, endpoint, context, learned, common } = task;
-  const read = readRequest(task);
+  const { input, planned, endpoint, context, learned, wish, common } = task;
+  const read = readRequest(task, codec);
   if (!read.ok) return read;
   const dialect = dialectFor(backend, planned);
   const accepts = { ...codec.egress.accepts, ...dialect.accepts };
@@ -180,15 +217,18 @@ function translated(
       ...(input.caller.keyId === undefined ? {} : { caller: input.caller.keyId }),
     },
   };
-  const single = several === 1 ? request : oneAnswer(request);
+  const prefix = accepts.prefill && mayContinue(request) ? wish?.prefix : undefined;
+  const whole = prefix === undefined ? request : withPrefix(request, prefix);
+  const single = several === 1 ? whole : oneAnswer(whole);
   const first = translate(single, way);
   common.losses.push(...losses, ...first.losses);
   const refused = refusedLosses(task);
   if (refused !== undefined) return refused;
   const headers = { ...headersFor(input, codec), ...first.headers };
-  const call = { sight: "translate", ...common } as const;
+  const call = { sight: "translate", prefix, ...common } as const;
   if (several === 1) {
-    const { body, stages } = first;
+    const { body } = first;
+    const stages = wish?.stage === undefined ? first.stages : [...first.stages, wish.stage()];
     return { ok: true, value: { kind: "wire", backend, codec, body: [body], tap: noTap, headers, stages, ...call } };
   }
   const calls = [first, ...Array.from({ length: several - 1 }, () => translate(single, way))];
@@ -196,8 +236,11 @@ function translated(
   const { model } = planned;
   const { stream } = input.body;
   const now = () => context.clock.now();
-  const parts = { backend, codec, calls, model, stream, requestId, headers, limit: settings.answer, now };
-  return { ok: true, value: { kind: "events", backend: new FanOut(parts), request, ...call } };
+  const { credential } = task;
+  const parts = { backend, codec, calls, model, stream, requestId, headers, credential, limit: settings.answer, now };
+  const fanOut = new FanOut(parts);
+  const own = wish?.stage === undefined ? fanOut : staged(fanOut, wish.stage());
+  return { ok: true, value: { kind: "events", backend: own, request, requests: several, ...call } };
 }
 
 /** How many answers are wanted. */
@@ -211,17 +254,23 @@ function oneAnswer(request: CanonicalRequest): CanonicalRequest {
   return rest;
 }
 
-/** What this endpoint has turned out not to serve, or would not read to the end. */
-function avoided(
-  { body }: ExchangeInput,
+/** How this target is to be asked: not in what it has no route for, nor in what it would not read to the end. */
+function choose(
+  { codec, body, plan }: ExchangeInput,
   { planned, endpoint }: { readonly planned: PlannedAttempt; readonly endpoint: RelayEndpoint },
-  { unserved }: RelayContext,
-): ReadonlySet<Protocol> {
-  const known = unserved.of(endpoint.name);
+  { context, learned, wish }: Pick<Task, "context" | "learned" | "wish">,
+): SightChoice | undefined {
   const { backend } = endpoint;
+  const missing = new Set([...context.unserved.of(endpoint.name), ...(learned.missing.get(endpoint.name) ?? [])]);
+  const isTranslated = learned.stateless || wish !== undefined;
+  const common = { relay: isTranslated ? "never" : plan.model.relay, codecs: context.codecs } as const;
   const narrow = backend.kind === "wire" ? backend.dialect.narrow : undefined;
-  if (narrow === undefined || planned.contextWindow === undefined || body.rope.length <= narrow.bytes) return known;
-  return new Set([...known, ...narrow.protocols]);
+  if (narrow !== undefined && planned.contextWindow !== undefined && body.rope.length > narrow.bytes) {
+    const avoided = new Set([...missing, ...narrow.protocols]);
+    const choice = chooseSight(codec, backend, { ...common, avoided });
+    if (choice !== undefined) return choice;
+  }
+  return chooseSight(codec, backend, { ...common, avoided: missing });
 }
 
 /** A name that stands deep in the events is changed only by writing them anew. */
@@ -262,6 +311,7 @@ function answerContext(
     created: Math.floor(context.clock.now() / 1000),
     model: about.model,
     ...(about.echoModel === undefined ? {} : { echoModel: about.echoModel }),
+    elapsed: () => context.clock.monotonic() - input.startedAt,
     lost: (loss) => {
       // A stream may lose the same thing again and again.
       if (!about.losses.some(({ field }) => field === loss.field)) about.losses.push(loss);

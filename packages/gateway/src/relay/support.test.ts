@@ -5,7 +5,7 @@ import { openaiChat } from "../codecs/openai-chat/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
-import { Cooldowns } from "../routing/cooldowns.ts";
+import { Health } from "../routing/health.ts";
 import type { VirtualModel } from "../routing/types.ts";
 import { scanObject } from "../wire/json-scan.ts";
 import { Rope } from "../wire/rope.ts";
@@ -191,6 +191,9 @@ export interface SceneOptions {
   readonly relay?: VirtualModel["relay"];
   readonly settings?: Partial<RelaySettings>;
   readonly body?: object;
+  readonly model?: Partial<VirtualModel>;
+  /** Whether the targets' model is declared to go on with a prefill. */
+  readonly prefill?: boolean;
 }
 
 /** Everything that an exchange needs. Deadlines are kept by `setInterval`, which tests may mock. */
@@ -207,7 +210,7 @@ export function scene(options: SceneOptions = {}): Scene {
     features: [],
     unserved: new Unserved(clock),
     media: { get: async () => ({ ok: false, failure: failure("bad-request", "no media here") }) },
-    cooldowns: new Cooldowns(clock),
+    health: new Health(clock),
     codecs: new Map([[openaiChat.protocol, openaiChat]]),
     observer,
   };
@@ -227,6 +230,7 @@ export function scene(options: SceneOptions = {}): Scene {
     echo: "upstream",
     facts: {},
     defaults: {},
+    ...options.model,
   };
   const timeouts = { connect: 5000, firstToken: 1000, firstByte: 2000, idle: 500 };
   const input: ExchangeInput = {
@@ -236,7 +240,13 @@ export function scene(options: SceneOptions = {}): Scene {
     body: { rope: new Rope([bytes]), object: scan.object, stream },
     plan: {
       model,
-      attempts: endpoints.map((endpoint) => ({ endpoint, model: "actual", reason: "", wait: 0 })),
+      attempts: endpoints.map((endpoint) => ({
+        endpoint,
+        model: "actual",
+        reason: "",
+        wait: 0,
+        ...(options.prefill === undefined ? {} : { prefill: options.prefill }),
+      })),
       excluded: [],
     },
     endpoints: new Map(endpoints.map((name) => [name, { name, type: "openai-compatible", backend, timeouts }])),

@@ -48,11 +48,21 @@ export function translate(request: CanonicalRequest, to: TranslationWay): Transl
 export function chain(stages: readonly Machine<AnswerEvent, AnswerEvent>[]): Machine<AnswerEvent, AnswerEvent> {
   const through = (events: readonly AnswerEvent[], from: number): readonly AnswerEvent[] => {
     let current = events;
-    for (const stage of stages.slice(from)) current = current.flatMap((event) => stage.push(event));
+    for (let index = from; index < stages.length; index += 1) current = pushAll(stages[index], current);
     return current;
   };
   return {
     push: (event) => (stages.length === 0 ? [event] : through([event], 0)),
     end: () => stages.flatMap((stage, index) => through(stage.end(), index + 1)),
   };
+}
+
+function pushAll(
+  stage: Machine<AnswerEvent, AnswerEvent> | undefined,
+  events: readonly AnswerEvent[],
+): readonly AnswerEvent[] {
+  const [first] = events;
+  if (stage === undefined || first === undefined) return events;
+  // Nearly always there is one.
+  return events.length === 1 ? stage.push(first) : events.flatMap((event) => stage.push(event));
 }

@@ -3,12 +3,14 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Codec } from "../kernel/codec.ts";
 import type { FinishReason } from "../kernel/event.ts";
 import type { Feature } from "../kernel/feature.ts";
-import type { Failure } from "../kernel/failure.ts";
+import type { Failure, FailureKind } from "../kernel/failure.ts";
 import type { Loss } from "../kernel/loss.ts";
 import type { Protocol } from "../kernel/protocol.ts";
+import type { KeyLimits } from "../kernel/limit.ts";
 import type { MediaFetcher } from "../kernel/media.ts";
 import type { Usage } from "../kernel/usage.ts";
-import type { Cooldowns } from "../routing/cooldowns.ts";
+import type { Limits } from "../limits/limits.ts";
+import type { Health } from "../routing/health.ts";
 import type { Plan } from "../routing/types.ts";
 import type { ScannedObject } from "../wire/json-scan.ts";
 import type { Rope } from "../wire/rope.ts";
@@ -72,11 +74,13 @@ export interface RelaySettings {
 export interface RelayContext {
   readonly clock: Clock;
   readonly ticker: Ticker;
-  readonly cooldowns: Cooldowns;
+  readonly health: Health;
   readonly codecs: ReadonlyMap<Protocol, Codec>;
   readonly features: readonly Feature[];
   readonly media: MediaFetcher;
   readonly unserved: Unserved;
+  /** Absent where nothing is limited. */
+  readonly limits?: Limits;
   readonly observer: RelayObserver;
 }
 
@@ -112,6 +116,8 @@ export interface ExchangeInput {
 export interface Caller {
   /** A key's id, or the name of the variable that fixes it. */
   readonly keyId?: string | undefined;
+  /** A key with limits of its own. */
+  readonly limited?: { readonly id: string; readonly limits: KeyLimits } | undefined;
   /** The User-Agent header. */
   readonly agent?: string | undefined;
 }
@@ -131,6 +137,13 @@ export interface AttemptReport {
   readonly after?: { readonly endpoint: string; readonly failure: Failure } | undefined;
 }
 
+/** An attempt that did not answer. */
+export interface TriedTarget {
+  readonly endpoint: string;
+  readonly model: string;
+  readonly failure: FailureKind;
+}
+
 export interface ExchangeReport {
   readonly input: ExchangeInput;
   /** The outcome as an HTTP status: what the client was told or, in mid-stream, would have been; 499 when it left. */
@@ -142,10 +155,14 @@ export interface ExchangeReport {
   /** The model that the last attempt asked for. */
   readonly targetModel?: string | undefined;
   readonly sight?: Sight | undefined;
+  /** An answer broke off, and another attempt took its place. */
+  readonly rescued?: boolean | undefined;
   readonly failure?: Failure | undefined;
   readonly finish?: FinishReason | undefined;
   readonly usage?: Usage | undefined;
   readonly losses: readonly Loss[];
+  /** Attempts that did not answer, in the order of their ends. */
+  readonly tried: readonly TriedTarget[];
   /** Milliseconds. */
   readonly duration: number;
   /** Milliseconds from the request's coming. */

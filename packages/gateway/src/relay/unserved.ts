@@ -1,5 +1,4 @@
 import type { Clock } from "../kernel/clock.ts";
-import { operations } from "../kernel/protocol.ts";
 import type { Protocol } from "../kernel/protocol.ts";
 
 /** How long it is remembered that an endpoint has no route for a protocol; milliseconds. A server may be updated. */
@@ -10,7 +9,7 @@ const nothing: ReadonlySet<Protocol> = new Set();
 /** Which protocols endpoints turned out not to serve, although their vendors usually do. */
 export class Unserved {
   readonly #clock: Pick<Clock, "monotonic">;
-  readonly #known = new Map<string, { readonly protocols: Set<Protocol>; readonly until: number }>();
+  readonly #known = new Map<string, { readonly protocols: ReadonlySet<Protocol>; readonly until: number }>();
 
   constructor(clock: Pick<Clock, "monotonic">) {
     this.#clock = clock;
@@ -25,13 +24,12 @@ export class Unserved {
     return nothing;
   }
 
-  /** Notes what an endpoint has no route for. Returns whether it has another protocol that may do. */
-  note(endpoint: string, protocol: Protocol, serves: readonly Protocol[]): boolean {
-    const protocols = new Set([...this.of(endpoint), protocol]);
-    const others = serves.some((each) => operations[each] === operations[protocol] && !protocols.has(each));
-    // A server that answers 404 to everything is wrongly set up for now, and has not lost all its protocols.
-    if (!others) this.#known.delete(endpoint);
-    else this.#known.set(endpoint, { protocols, until: this.#clock.monotonic() + memory });
-    return others;
+  /**
+   * Notes what an endpoint has no route for. To be called when it has answered in another protocol: one that answers
+   * 404 to everything is wrongly set up for now, and one that answers it to one model has not lost its routes.
+   */
+  note(endpoint: string, protocols: ReadonlySet<Protocol>): void {
+    const all = new Set([...this.of(endpoint), ...protocols]);
+    this.#known.set(endpoint, { protocols: all, until: this.#clock.monotonic() + memory });
   }
 }

@@ -4,10 +4,11 @@ import type { Failure } from "../kernel/failure.ts";
 import { operations } from "../kernel/protocol.ts";
 import type { Protocol } from "../kernel/protocol.ts";
 import { readRetryAfter } from "../wire/headers.ts";
+import { readQuotes } from "../wire/quota.ts";
+import { readBodyReset, readReset } from "../wire/reset.ts";
 import { Attempt, tooLarge } from "./attempt.ts";
 import type { AttemptParts } from "./attempt.ts";
 import {
-  EncodedStream,
   parseJson,
   readWhole,
   TappedStream,
@@ -47,7 +48,7 @@ export class WireAttempt extends Attempt implements WireReceiver {
   }
 
   constructor(parts: AttemptParts, call: Extract<PreparedCall, { kind: "wire" }>) {
-    super(parts, call.losses);
+    super(parts, call);
     this.#call = call;
     this.#backend = call.backend;
     this.#fresh = parts.again;
@@ -61,7 +62,7 @@ export class WireAttempt extends Attempt implements WireReceiver {
         stream: this.input.body.stream,
         fresh: this.#fresh,
         requestId: this.input.id,
-        credential: 0,
+        credential: this.turn?.credential ?? 0,
         headers: this.#call.headers,
         model: this.planned.model,
       },
@@ -77,6 +78,7 @@ export class WireAttempt extends Attempt implements WireReceiver {
   head(status: number, header: (name: string) => string | undefined): void {
     if (this.over) return;
     this.#status = status;
+    if (this.entry !== undefined || status === 429) this.#noteQuota(header);
     if (status >= 200 && status < 300) {
       this.#claimed = claimedShape(header("content-type"));
       return;
@@ -85,7 +87,8 @@ export class WireAttempt extends Attempt implements WireReceiver {
       this.#shape = "error";
       // What is said of an error is not worth more patience than a pause in an answer.
       this.lastAt = this.context.clock.monotonic();
-      this.#retryAfter = readRetryAfter(header, this.context.clock.now());
+      const now = this.context.clock.now();
+      this.#retryAfter = readRetryAfter(header, now) ?? (status === 429 ? readReset(header, now) : undefined);
       return;
     }
     this.giveUp(
@@ -165,7 +168,7 @@ export class WireAttempt extends Attempt implements WireReceiver {
     }
     const events = readWhole(codec, body, { ...this.#translation(), streamed });
     if (!this.input.body.stream) return this.passWhole(writeWhole(client, events, answer()));
-    const encoder = new EncodedStream(client, answer());
+    const encoder = this.encoder(this.#call);
     this.seen = encoder.seen;
     const text = encoder.push(events);
     this.passLast(Buffer.from(text + encoder.end()));
@@ -176,19 +179,27 @@ export class WireAttempt extends Attempt implements WireReceiver {
   }
 
   #newInterpreter(): Interpreter {
-    const { codec, sight, tap, answer, echoModel } = this.#call;
+    const { codec, sight, tap, echoModel } = this.#call;
     const limit = this.input.settings.answer;
     const interpreter =
       sight === "relay"
         ? new UnreadStream(codec)
         : sight === "tap"
           ? new TappedStream(codec, { ...tap, limit, echoModel })
-          : new TranslatedStream(codec, new EncodedStream(this.input.codec, answer()), {
+          : new TranslatedStream(codec, this.encoder(this.#call), {
               ...this.#translation(),
               limit,
             });
     this.seen = interpreter.seen;
     return interpreter;
+  }
+
+  /** What the provider says that is left. */
+  #noteQuota(header: (name: string) => string | undefined): void {
+    this.entry?.answered();
+    const { limits, clock } = this.context;
+    const quotes = limits === undefined ? [] : readQuotes(header, clock.now());
+    if (quotes.length > 0) limits?.quote(this.planned.endpoint, this.planned.model, quotes);
   }
 
   #readError(): Failure {
@@ -198,15 +209,19 @@ export class WireAttempt extends Attempt implements WireReceiver {
     const others = this.#backend.serves.some(
       (other) => other !== protocol && operations[other] === operations[protocol],
     );
-    if (others && isRouteMissing(this.#status, text)) {
-      return failure("unserved", `${this.endpoint.name} answered ${this.#status} to ${protocol}.`);
+    if (others && isRouteMissing(this.#status, text, this.planned.model)) {
+      const message = `${this.endpoint.name} has no route for ${protocol} (it answered ${this.#status}); check its URL.`;
+      return failure("unserved", message, { upstreamStatus: this.#status });
     }
-    const why = this.#call.codec.egress.readError(this.#status, parseJson(text));
-    return this.#retryAfter === undefined ? why : { ...why, retryAfter: this.#retryAfter };
+    const body = parseJson(text);
+    const why = this.#call.codec.egress.readError(this.#status, body);
+    const asked = this.#status === 429 ? readBodyReset(body, this.context.clock.now()) : undefined;
+    const retryAfter = this.#retryAfter ?? why.retryAfter ?? asked;
+    return retryAfter === undefined ? why : { ...why, retryAfter };
   }
 }
 
 /** Whether an error answer says that there is no such route, rather than no such model. */
-function isRouteMissing(status: number, text: string): boolean {
-  return status === 405 || (status === 404 && !/model/i.test(text));
+function isRouteMissing(status: number, text: string, model: string): boolean {
+  return status === 405 || (status === 404 && !/model|deployment/i.test(text) && !text.includes(model));
 }

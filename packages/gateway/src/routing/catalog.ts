@@ -1,12 +1,17 @@
+import { factsOf, prepare } from "./candidates.ts";
+import type { Prepared } from "./candidates.ts";
 import type { EndpointView, ModelFacts, RoutingSnapshot, Target, VirtualModel } from "./types.ts";
-
-/** Most attempts for a name that no document describes. */
-const defaultAttempts = 3;
 
 interface Pattern {
   readonly before: string;
   readonly after: string;
   readonly model: VirtualModel;
+}
+
+/** A target of a virtual model, and whose it is. */
+export interface OwnedTarget {
+  readonly target: Target;
+  readonly owner: string;
 }
 
 /** A snapshot made ready for lookups. Built once per reload. */
@@ -19,8 +24,14 @@ export interface Catalog {
   readonly patterns: readonly Pattern[];
   /** Which endpoints list a model under this bare name, in order of priority. */
   readonly listed: ReadonlyMap<string, readonly EndpointView[]>;
+  /** Names in small letters, and how they are written. */
+  readonly folded: ReadonlyMap<string, string>;
   /** What is known of `endpoint/model`. */
   readonly facts: ReadonlyMap<string, ModelFacts>;
+  /** By actual model, all targets of enabled virtual models. */
+  readonly owned: ReadonlyMap<string, readonly OwnedTarget[]>;
+  /** What plans are made from, by the virtual model of an exact name. */
+  readonly prepared: ReadonlyMap<VirtualModel, Prepared>;
 }
 
 export function buildCatalog(snapshot: RoutingSnapshot): Catalog {
@@ -48,26 +59,29 @@ export function buildCatalog(snapshot: RoutingSnapshot): Catalog {
       else if (!holders.includes(endpoint)) holders.push(endpoint);
     }
   }
-  return { snapshot, endpoints, exact, patterns, listed, facts };
+  const folded = new Map<string, string>();
+  for (const name of [...exact.keys(), ...listed.keys()]) {
+    const small = name.toLowerCase();
+    if (!folded.has(small)) folded.set(small, name);
+  }
+  const prepared = new Map<VirtualModel, Prepared>();
+  const owned = ownedTargets(snapshot.models);
+  const catalog = { snapshot, endpoints, exact, patterns, listed, folded, facts, owned, prepared };
+  for (const model of exact.values()) prepared.set(model, prepare(catalog, model));
+  return catalog;
 }
 
-/**
- * The virtual model that a name stands for, with its targets' `*` filled in. In this order: an exact name or alias,
- * `endpoint/model`, a pattern (longer before shorter), a name that endpoints list, a name that an endpoint is known to
- * serve without a list, the catch-all `*`.
- */
-export function resolve(catalog: Catalog, name: string): VirtualModel | undefined {
-  return (
-    catalog.exact.get(name) ??
-    direct(catalog, name) ??
-    matched(catalog, name, false) ??
-    byEndpoints(name, catalog.listed.get(name) ?? []) ??
-    byEndpoints(
-      name,
-      catalog.endpoints.filter((endpoint) => knownByPattern(endpoint, name)),
-    ) ??
-    matched(catalog, name, true)
-  );
+function ownedTargets(models: readonly VirtualModel[]): ReadonlyMap<string, readonly OwnedTarget[]> {
+  const owned = new Map<string, OwnedTarget[]>();
+  for (const model of models) {
+    if (!model.enabled) continue;
+    for (const target of model.targets) {
+      const same = owned.get(target.model);
+      if (same === undefined) owned.set(target.model, [{ target, owner: model.name }]);
+      else same.push({ target, owner: model.name });
+    }
+  }
+  return owned;
 }
 
 /** Every name that a client may ask for, patterns left out, each once. */
@@ -81,67 +95,6 @@ export function offeredNames(catalog: Catalog): readonly string[] {
 
 /** What is known of the model that a name stands for: the document's word first, then the first target's. */
 export function factsFor(catalog: Catalog, model: VirtualModel): ModelFacts {
-  const first = model.targets[0];
-  const listed = first === undefined ? undefined : catalog.facts.get(`${first.endpoint}/${first.model}`);
-  return { ...listed, ...model.facts };
-}
-
-function direct(catalog: Catalog, name: string): VirtualModel | undefined {
-  const slash = name.indexOf("/");
-  if (slash < 1 || slash === name.length - 1) return undefined;
-  const endpoint = catalog.snapshot.endpoints.get(name.slice(0, slash));
-  if (endpoint === undefined || !endpoint.enabled) return undefined;
-  return adHoc(name, [{ endpoint: endpoint.name, model: name.slice(slash + 1) }]);
-}
-
-function matched(catalog: Catalog, name: string, catchAll: boolean): VirtualModel | undefined {
-  for (const pattern of catalog.patterns) {
-    const literal = pattern.before.length + pattern.after.length;
-    if ((literal === 0) !== catchAll || name.length < literal) continue;
-    if (!name.startsWith(pattern.before) || !name.endsWith(pattern.after)) continue;
-    const text = name.slice(pattern.before.length, name.length - pattern.after.length);
-    const targets = pattern.model.targets
-      .map((target) => ({ ...target, model: target.model.replace("*", () => text) }))
-      // A bare prefix matches too, but nobody has a model without a name.
-      .filter(({ model }) => model !== "");
-    if (targets.length === 0) continue;
-    return { ...pattern.model, targets };
-  }
-  return undefined;
-}
-
-function knownByPattern(endpoint: EndpointView, name: string): boolean {
-  return endpoint.modelPatterns.some((pattern) => {
-    const star = pattern.indexOf("*");
-    if (star === -1) return pattern === name;
-    return (
-      name.length >= pattern.length - 1 &&
-      name.startsWith(pattern.slice(0, star)) &&
-      name.endsWith(pattern.slice(star + 1))
-    );
-  });
-}
-
-function byEndpoints(name: string, endpoints: readonly EndpointView[]): VirtualModel | undefined {
-  if (endpoints.length === 0) return undefined;
-  return adHoc(
-    name,
-    endpoints.map((endpoint) => ({ endpoint: endpoint.name, model: name })),
-  );
-}
-
-function adHoc(name: string, targets: readonly Target[]): VirtualModel {
-  return {
-    name,
-    aliases: [],
-    enabled: true,
-    strategy: "backup",
-    targets,
-    attempts: defaultAttempts,
-    relay: "auto",
-    strict: false,
-    echo: "upstream",
-    facts: {},
-    defaults: {},
-  };
+  const [first] = model.targets;
+  return { ...(first === undefined ? undefined : factsOf(catalog, first)), ...model.facts };
 }

@@ -1,36 +1,98 @@
 import type { Clock } from "../kernel/clock.ts";
-import type { TargetHealth } from "./types.ts";
+import type { FailureKind } from "../kernel/failure.ts";
 
-/** Which targets asked to be left alone, and until when. Lives as long as the process; bounded by its targets. */
-export class Cooldowns implements TargetHealth {
+/** Whom a pause concerns: an endpoint, one of its models, one of its credentials, or one credential's use of a model. */
+export interface CooldownScope {
+  readonly endpoint: string;
+  readonly model?: string | undefined;
+  /** Index into the endpoint's credentials. */
+  readonly credential?: number | undefined;
+}
+
+/** A pause that is running. */
+export interface Cooling extends CooldownScope {
+  /** Monotonic milliseconds. */
+  readonly until: number;
+  readonly why: FailureKind;
+}
+
+/** Most pauses that are remembered. */
+const most = 10_000;
+
+/** Who asked to be left alone, and until when. Lives as long as the process. */
+export class Cooldowns {
   readonly #clock: Pick<Clock, "monotonic">;
-  readonly #until = new Map<string, number>();
+  readonly #running = new Map<string, Cooling>();
 
   constructor(clock: Pick<Clock, "monotonic">) {
     this.#clock = clock;
   }
 
   /** @param duration Milliseconds from now; a longer one that already runs is kept. */
-  start(endpoint: string, model: string, duration: number): void {
-    const name = `${endpoint}/${model}`;
+  start(scope: CooldownScope, duration: number, why: FailureKind): void {
+    if (duration <= 0) return;
+    const name = nameOf(scope.endpoint, scope.model, scope.credential);
     const until = this.#clock.monotonic() + duration;
-    if (until > (this.#until.get(name) ?? 0)) this.#until.set(name, until);
-    if (this.#until.size > 10_000) this.#sweep();
+    if (until <= (this.#running.get(name)?.until ?? 0)) return;
+    this.#running.set(name, { ...scope, until, why });
+    if (this.#running.size > most) this.#sweep();
   }
 
-  cooldown(endpoint: string, model: string): number {
-    if (this.#until.size === 0) return 0;
-    const name = `${endpoint}/${model}`;
-    const until = this.#until.get(name);
-    if (until === undefined) return 0;
-    const left = until - this.#clock.monotonic();
-    if (left > 0) return left;
-    this.#until.delete(name);
-    return 0;
+  /** The longest pause that a call of this model with this credential would disturb. */
+  running(endpoint: string, model: string, credential: number): Cooling | undefined {
+    if (this.#running.size === 0) return undefined;
+    let longest = this.#get(nameOf(endpoint, undefined, undefined));
+    for (const name of [
+      nameOf(endpoint, model, undefined),
+      nameOf(endpoint, undefined, credential),
+      nameOf(endpoint, model, credential),
+    ]) {
+      const found = this.#get(name);
+      if (found !== undefined && found.until > (longest?.until ?? 0)) longest = found;
+    }
+    return longest;
   }
 
+  /** Milliseconds until a call of this model with this credential disturbs nobody; 0 when it does not now. */
+  left(endpoint: string, model: string, credential: number): number {
+    const found = this.running(endpoint, model, credential);
+    return found === undefined ? 0 : found.until - this.#clock.monotonic();
+  }
+
+  /** Every pause that is running. */
+  all(): readonly Cooling[] {
+    const now = this.#clock.monotonic();
+    return [...this.#running.values()].filter(({ until }) => until > now);
+  }
+
+  /** Ends an endpoint's pauses, or all of one of its models; without a name every pause. */
+  reset(endpoint?: string, model?: string): void {
+    for (const [name, cooling] of this.#running) {
+      if (endpoint !== undefined && cooling.endpoint !== endpoint) continue;
+      if (model !== undefined && cooling.model !== model) continue;
+      this.#running.delete(name);
+    }
+  }
+
+  #get(name: string): Cooling | undefined {
+    const found = this.#running.get(name);
+    if (found === undefined || found.until > this.#clock.monotonic()) return found;
+    this.#running.delete(name);
+    return undefined;
+  }
+
+  /** Forgets what is over and, if that is too little, the oldest half. */
   #sweep(): void {
     const now = this.#clock.monotonic();
-    for (const [name, until] of this.#until) if (until <= now) this.#until.delete(name);
+    for (const [name, { until }] of this.#running) if (until <= now) this.#running.delete(name);
+    for (const name of this.#running.keys()) {
+      if (this.#running.size <= most / 2) break;
+      this.#running.delete(name);
+    }
   }
+}
+
+/** No endpoint's name holds a slash. */
+function nameOf(endpoint: string, model: string | undefined, credential: number | undefined): string {
+  return `${endpoint}/${credential ?? ""}/${model ?? ""}`;
 }

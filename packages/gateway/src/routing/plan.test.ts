@@ -1,47 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { buildCatalog, factsFor, offeredNames, resolve } from "./catalog.ts";
+import { buildCatalog, factsFor, offeredNames } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
+import { resolve } from "./names.ts";
+import { unknownHealth } from "./health.ts";
+import { atRest } from "./at-rest.ts";
 import { plan } from "./plan.ts";
+import { endpoint, model } from "./support.test-data.ts";
 import type { EndpointView, RoutingFacts, TargetHealth, VirtualModel } from "./types.ts";
-
-function endpoint(
-  name: string,
-  more: Partial<EndpointView> & { readonly lists?: readonly string[] } = {},
-): EndpointView {
-  const { lists = [], ...rest } = more;
-  return {
-    name,
-    type: "openai-compatible",
-    enabled: true,
-    priority: 0,
-    serves: ["openai-chat", "openai-embeddings"],
-    catalog: lists.map((id) => ({ id, facts: { ownedBy: name } })),
-    modelPatterns: [],
-    ...rest,
-  };
-}
-
-/** @param targets As `endpoint/model`. */
-function model(name: string, targets: readonly string[], more: Partial<VirtualModel> = {}): VirtualModel {
-  return {
-    name,
-    aliases: [],
-    enabled: true,
-    strategy: "backup",
-    targets: targets.map((target) => {
-      const [place = "", ...rest] = target.split("/");
-      return { endpoint: place, model: rest.join("/") };
-    }),
-    attempts: 3,
-    relay: "auto",
-    strict: false,
-    echo: "upstream",
-    facts: {},
-    defaults: {},
-    ...more,
-  };
-}
 
 const catalog = (endpoints: readonly EndpointView[], models: readonly VirtualModel[] = []): Catalog =>
   buildCatalog({ endpoints: new Map(endpoints.map((each) => [each.name, each])), models });
@@ -86,7 +52,7 @@ const resolutions: readonly (readonly [name: string, targets: string | undefined
   ["gpt", undefined],
   ["only-off", undefined],
   ["hidden", undefined],
-  ["Exact", undefined],
+  ["Exact", "a/first"],
   ["", undefined],
   ["__proto__", undefined],
   ["constructor", undefined],
@@ -131,7 +97,6 @@ test("what the document says of a model goes before what its first target's list
 });
 
 const chat: Omit<RoutingFacts, "model"> = { protocol: "openai-chat" };
-const healthy: TargetHealth = { cooldown: () => 0 };
 const two = catalog(
   [
     endpoint("a"),
@@ -146,8 +111,8 @@ const two = catalog(
     model("none", ["off/1", "vectors/2"]),
   ],
 );
-const attempts = (name: string, health = healthy) => {
-  const result = plan({ ...chat, model: name }, two, health);
+const attempts = (name: string, health = unknownHealth) => {
+  const result = plan({ ...chat, model: name }, two, { ...atRest, health });
   assert.ok(result.ok, JSON.stringify(result));
   return result.value.attempts.map((attempt) => `${attempt.endpoint}/${attempt.model}`);
 };
@@ -159,10 +124,10 @@ test("targets are tried in the order in which they stand, as many as the model a
 
 test("targets that cool down come last, the soonest first, and are not cut off before others", () => {
   const waits: { readonly [target: string]: number } = { "a/1": 900.5, "b/2": 100 };
-  const health: TargetHealth = { cooldown: (place, name) => waits[`${place}/${name}`] ?? 0 };
+  const health: TargetHealth = { ...unknownHealth, cooldown: (place, name) => waits[`${place}/${name}`] ?? 0 };
   assert.deepEqual(attempts("m", health), ["a/3", "b/2", "a/1"]);
   assert.deepEqual(attempts("few", health), ["a/3", "b/2"]);
-  const result = plan({ ...chat, model: "m" }, two, health);
+  const result = plan({ ...chat, model: "m" }, two, { ...atRest, health });
   assert.ok(result.ok);
   assert.deepEqual(
     result.value.attempts.map(({ reason, wait }) => [reason, wait]),
@@ -175,7 +140,7 @@ test("targets that cool down come last, the soonest first, and are not cut off b
 });
 
 test("what cannot take the request is left out, with the reason", () => {
-  const result = plan({ ...chat, model: "partly" }, two, healthy);
+  const result = plan({ ...chat, model: "partly" }, two, atRest);
   assert.ok(result.ok);
   assert.deepEqual(
     result.value.attempts.map(({ endpoint: place }) => place),
@@ -183,12 +148,12 @@ test("what cannot take the request is left out, with the reason", () => {
   );
   assert.deepEqual(
     result.value.excluded.map(({ endpoint: place, reason }) => `${place}: ${reason}`),
-    ["off: the endpoint is disabled", "vectors: the endpoint has no text generation", "gone: no such endpoint"],
+    ["off: the endpoint is disabled", "gone: no such endpoint", "vectors: the endpoint has no text generation"],
   );
 });
 
 test("embeddings go only where there are some", () => {
-  const result = plan({ model: "partly", protocol: "openai-embeddings" }, two, healthy);
+  const result = plan({ model: "partly", protocol: "openai-embeddings" }, two, atRest);
   assert.ok(result.ok);
   assert.deepEqual(
     result.value.attempts.map(({ endpoint: place }) => place),
@@ -197,7 +162,7 @@ test("embeddings go only where there are some", () => {
 });
 
 test("no target at all is told with every reason", () => {
-  const result = plan({ ...chat, model: "none" }, two, healthy);
+  const result = plan({ ...chat, model: "none" }, two, atRest);
   assert.ok(!result.ok);
   assert.equal(result.failure.kind, "unsupported");
   assert.match(result.failure.message, /off\/1: the endpoint is disabled; vectors\/2: the endpoint has no text/u);
@@ -210,13 +175,13 @@ const unknown: readonly (readonly [name: string, message: RegExp])[] = [
 ];
 for (const [name, message] of unknown) {
   test(`the unknown name '${name.slice(0, 30)}' gets a hint`, () => {
-    const result = plan({ ...chat, model: name }, names, healthy);
+    const result = plan({ ...chat, model: name }, names, atRest);
     assert.ok(!result.ok);
-    assert.deepEqual([result.failure.kind, result.failure.param], ["not-found", "model"]);
+    assert.deepEqual([result.failure.kind, result.failure.param], ["model-not-found", "model"]);
     assert.match(result.failure.message, message);
   });
 }
 
 test("the same facts give the same plan", () => {
-  assert.deepEqual(plan({ ...chat, model: "m" }, two, healthy), plan({ ...chat, model: "m" }, two, healthy));
+  assert.deepEqual(plan({ ...chat, model: "m" }, two, atRest), plan({ ...chat, model: "m" }, two, atRest));
 });

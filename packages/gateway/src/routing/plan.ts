@@ -1,72 +1,110 @@
 import { failure } from "../kernel/failure.ts";
+import type { Failure } from "../kernel/failure.ts";
 import { nearest } from "../kernel/nearest.ts";
-import { operations } from "../kernel/protocol.ts";
-import type { Protocol } from "../kernel/protocol.ts";
 import type { Result } from "../kernel/result.ts";
-import { offeredNames, resolve } from "./catalog.ts";
+import { prepare } from "./candidates.ts";
+import type { Candidate } from "./candidates.ts";
+import { offeredNames } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
-import type { Exclusion, Plan, PlannedAttempt, RoutingFacts, TargetHealth } from "./types.ts";
+import { sieve } from "./filters.ts";
+import type { LeftOut, Waiting } from "./filters.ts";
+import { resolveName } from "./names.ts";
+import { choose } from "./strategies/index.ts";
+import type { Exclusion, Plan, PlannedAttempt, RoutingFacts, RoutingState } from "./types.ts";
 
 /**
- * The ordered attempts for one request, with reasons. Pure: the same facts, catalog and health give the same plan, so
- * that whoever explains a route asks the same question as who takes it.
+ * The ordered attempts for one request, with reasons. Pure: the same facts, catalog and state give the same plan, so
+ * that whoever explains a route asks the same question as who takes it. Who carries a plan out tells `Rota` of it.
  *
- * Targets that are cooling down go to the end, soonest ready first; whether to wait for them is the relay's to decide.
+ * 1. Names: what the model's name stands for, and whether the caller may use it.
+ * 2. Filters: what cannot take the request is left out, with the reason.
+ * 3. Strategy: in which order the others are tried.
+ * 4. What must be waited for comes behind them, soonest ready first; whether to wait is the relay's to decide. Only
+ *    where nothing at all is left, what was left out for a reason that may be wrong or over is tried after all.
  */
-export function plan(facts: RoutingFacts, catalog: Catalog, health: TargetHealth): Result<Plan> {
-  const model = resolve(catalog, facts.model);
-  if (model === undefined) return { ok: false, failure: unknownModel(facts.model, catalog) };
+export function plan(facts: RoutingFacts, catalog: Catalog, state: RoutingState): Result<Plan> {
+  const resolution = resolveName(catalog, facts.model);
+  const asked = resolution?.understood?.as ?? facts.model;
+  if (facts.allows?.(asked) === false) return { ok: false, failure: forbidden(facts.model) };
+  if (resolution === undefined) return { ok: false, failure: unknownModel(facts.model, catalog) };
+  const { model, understood } = resolution;
+  const prepared = catalog.prepared.get(model) ?? prepare(catalog, model);
+  const { ready, waiting, leftOut, excluded } = sieve(prepared, facts, state.health);
+  const choice = choose(ready, { model, prepared, facts, state });
   const attempts: PlannedAttempt[] = [];
-  const cooling: PlannedAttempt[] = [];
-  const excluded: Exclusion[] = [];
-  for (const [index, target] of model.targets.entries()) {
-    const endpoint = catalog.snapshot.endpoints.get(target.endpoint);
-    const why =
-      endpoint === undefined
-        ? "no such endpoint"
-        : !endpoint.enabled
-          ? "the endpoint is disabled"
-          : canServe(endpoint.serves, facts)
-            ? undefined
-            : `the endpoint has no ${operations[facts.protocol] === "embed" ? "embeddings" : "text generation"}`;
-    if (why !== undefined) {
-      excluded.push({ endpoint: target.endpoint, model: target.model, reason: why });
-      continue;
-    }
-    const wait = Math.ceil(health.cooldown(target.endpoint, target.model));
-    const contextWindow =
-      model.facts.contextWindow ?? catalog.facts.get(`${target.endpoint}/${target.model}`)?.contextWindow;
-    const place = index === 0 ? "first target" : `backup ${index}`;
-    if (wait === 0)
-      attempts.push({ endpoint: target.endpoint, model: target.model, reason: place, wait, contextWindow });
-    else {
-      const reason = `${place}, cooling down for ${wait} ms`;
-      cooling.push({ endpoint: target.endpoint, model: target.model, reason, wait, contextWindow });
-    }
+  const spare: PlannedAttempt[] = [];
+  const add = (candidate: Candidate, reason: string, wait: number) => {
+    const { endpoint, model: actual, contextWindow, reasoning, prefill } = candidate;
+    const list = attempts.length < model.attempts ? attempts : spare;
+    const credential = credentialFor(candidate, facts);
+    list.push({ endpoint, model: actual, reason, wait, contextWindow, reasoning, prefill, credential });
+  };
+  for (const candidate of choice.order) {
+    add(candidate, attempts.length === 0 ? (choice.why ?? candidate.place) : candidate.place, 0);
   }
-  cooling.sort((a, b) => a.wait - b.wait);
-  attempts.push(...cooling);
-  if (attempts.length === 0) {
-    const reasons = excluded.map((exclusion) => `${exclusion.endpoint}/${exclusion.model}: ${exclusion.reason}`);
-    return {
-      ok: false,
-      failure: failure(
-        "unsupported",
-        `no target of model '${facts.model}' can take this request (${reasons.join("; ")})`,
-        {
-          param: "model",
-        },
-      ),
-    };
-  }
-  return { ok: true, value: { model, attempts: attempts.slice(0, model.attempts), excluded } };
+  for (const { candidate, wait, why } of waiting.toSorted(soonest)) add(candidate, `${candidate.place}, ${why}`, wait);
+  const isLast = attempts.length === 0;
+  if (isLast)
+    for (const { candidate, why } of lastResort(leftOut)) add(candidate, `${why}, but nothing else is left`, 0);
+  if (attempts.length === 0) return { ok: false, failure: nowhere(facts, [...excluded]) };
+  const value = {
+    model,
+    attempts,
+    excluded: isLast ? [...excluded, ...rest(leftOut)] : [...excluded, ...leftOut.map(exclusion)],
+    ...(spare.length === 0 ? {} : { spare }),
+    ...(understood === undefined ? {} : { understood }),
+    ...(choice.entry === undefined ? {} : { entry: choice.entry }),
+  };
+  return { ok: true, value };
 }
 
-function canServe(serves: readonly Protocol[], { protocol }: RoutingFacts): boolean {
-  return serves.some((served) => operations[served] === operations[protocol]);
+/**
+ * The credential that a conversation stays with, so that the upstream's cache of its prompt stays warm. Its first request
+ * goes to whoever has room.
+ */
+function credentialFor({ credentials }: Candidate, { request }: RoutingFacts): number | undefined {
+  const session = credentials < 2 ? undefined : request?.session;
+  if (session?.begun !== true) return undefined;
+  let sum = 0;
+  for (let index = 0; index < session.key.length; index++) sum = (sum * 31 + session.key.charCodeAt(index)) >>> 0;
+  return sum % credentials;
 }
 
-function unknownModel(name: string, catalog: Catalog) {
+function soonest(a: Waiting, b: Waiting): number {
+  // Two that never have room are as far away as each other.
+  return a.wait === b.wait ? 0 : a.wait - b.wait;
+}
+
+/** Of what was left out, that with the best chance; larger windows first where all are too small. */
+function lastResort(leftOut: readonly LeftOut[]): readonly LeftOut[] {
+  const best = Math.min(...leftOut.map(({ hope }) => hope));
+  return leftOut.filter(({ hope }) => hope === best).toSorted((a, b) => window(b) - window(a));
+}
+
+function rest(leftOut: readonly LeftOut[]): readonly Exclusion[] {
+  const taken = new Set(lastResort(leftOut));
+  return leftOut.filter((each) => !taken.has(each)).map(exclusion);
+}
+
+function window({ candidate, isTooSmall }: LeftOut): number {
+  return isTooSmall ? (candidate.contextWindow ?? 0) : 0;
+}
+
+function exclusion({ candidate: { endpoint, model }, why }: LeftOut): Exclusion {
+  return { endpoint, model, reason: why };
+}
+
+function nowhere({ model }: RoutingFacts, excluded: readonly Exclusion[]): Failure {
+  const reasons = excluded.map(({ endpoint, model: actual, reason }) => `${endpoint}/${actual}: ${reason}`);
+  const message = `no target of model '${shown(model)}' can take this request (${reasons.join("; ")})`;
+  return failure("unsupported", message, { param: "model" });
+}
+
+function forbidden(name: string): Failure {
+  return failure("forbidden", `This key may not use the model '${shown(name)}'.`, { param: "model" });
+}
+
+function unknownModel(name: string, catalog: Catalog): Failure {
   const names = offeredNames(catalog);
   const close = nearest(name, names);
   const hint =
@@ -75,9 +113,9 @@ function unknownModel(name: string, catalog: Catalog) {
       : names.length > 0
         ? `GET /v1/models lists the ${names.length} that exist.`
         : "No model is configured.";
-  const shown = name.length > 100 ? `${name.slice(0, 100)}…` : name;
-  return failure("not-found", `The model '${shown}' does not exist. ${hint}`, {
-    param: "model",
-    upstreamCode: "model_not_found",
-  });
+  return failure("model-not-found", `The model '${shown(name)}' does not exist. ${hint}`, { param: "model" });
+}
+
+function shown(name: string): string {
+  return name.length > 100 ? `${name.slice(0, 100)}…` : name;
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Credentials } from "../auth/credentials.ts";
+import type { Identity } from "../auth/identity.ts";
 import type { Caller } from "../relay/types.ts";
 import type { Asker } from "./order.ts";
 import type { Incoming } from "./router.ts";
@@ -9,7 +10,13 @@ import type { Runtime } from "./runtime.ts";
 /** Who asks, as records name them. */
 export function callerOf({ request, identity }: Incoming): Caller {
   const keyId = identity?.kind === "key" ? identity.id : identity?.kind === "fixed" ? identity.name : undefined;
-  return { agent: request.headers["user-agent"], keyId };
+  return { agent: request.headers["user-agent"], keyId, limited: limitedOf(identity) };
+}
+
+/** A key with limits of its own. */
+export function limitedOf(identity: Identity | undefined): Caller["limited"] {
+  if (identity?.kind !== "key" || identity.limits === undefined) return undefined;
+  return { id: identity.id, limits: identity.limits };
 }
 
 export function askerOf(incoming: Incoming): Asker {

@@ -11,6 +11,7 @@ import { errorAnswer } from "../relay/error-answer.ts";
 import { Exchange } from "../relay/exchange.ts";
 import type { ClientSink } from "../relay/types.ts";
 import { isPlainId } from "../wire/headers.ts";
+import { AddressGuard } from "./address-guard.ts";
 import { BodyBudget } from "./body.ts";
 import { answerPreflight, corsHeaders } from "./cors.ts";
 import { guard, isAllowedHost, isAllowedOrigin, isLoopback } from "./guard.ts";
@@ -58,12 +59,14 @@ export class Gateway {
   readonly #active = new Map<Exchange, ServerResponse | undefined>();
   readonly #upgrades = new Map<string, (upgrade: Upgrade) => void>();
   readonly #drainables: Drainable[] = [];
+  readonly #addresses: AddressGuard;
   readonly #waits = new Set<{ readonly left: Set<Exchange>; readonly resolve: () => void }>();
   #draining = false;
   #loopback = true;
 
   constructor(service: Service, errors: Pick<Ingress, "writeError">) {
     this.service = service;
+    this.#addresses = new AddressGuard(service.clock);
     this.#errors = errors;
     this.shapes = new ErrorShapes(service.codecs, errors);
     addOperationRoutes(this.router, errors, this);
@@ -208,6 +211,7 @@ export class Gateway {
       this.service.relay,
     );
     this.#active.set(exchange, response);
+    if (order.plan.entry !== undefined) this.service.routing.rota.take(order.plan.entry);
     exchange.start();
     return { ok: true, value: exchange };
   }
@@ -335,15 +339,21 @@ export class Gateway {
   }
 
   #enter(incoming: Incoming, route: Route, runtime: Runtime): void {
-    if (route.access === "public") return route.handle(incoming);
     const errors = route.errorsFor?.(incoming) ?? route.errors;
+    const { perAddress } = runtime.config.server.limits;
+    const crowded = perAddress === undefined ? undefined : this.#addresses.refusal(incoming, perAddress);
+    if (crowded !== undefined) return this.refuse(incoming, errors, crowded);
+    if (route.access === "public") return route.handle(incoming);
     if (this.#draining) return this.refuse(incoming, errors, failure("draining", "The gateway is shutting down."));
     const { headers, socket } = incoming.request;
     const peer = { loopback: isLoopback(socket.remoteAddress) };
     const trusted = route.access === "operator" && trustsPeer(runtime, peer);
     const credentials = credentialsOf(incoming.request, route.queryKey === true ? incoming.query : "");
     const who = trusted ? openCaller : runtime.authenticator.authenticate(credentials, peer);
-    if (!who.ok) return this.refuse(incoming, errors, who.failure);
+    if (!who.ok) {
+      if (perAddress !== undefined) this.#addresses.failed(incoming, perAddress, who.failure);
+      return this.refuse(incoming, errors, who.failure);
+    }
     // Without a key anyone on this machine may call, but not a page of some other site in a browser on it.
     if (
       who.value.kind === "open" &&
@@ -370,9 +380,15 @@ export class Gateway {
       return failure("misdirected", "This Host name is not served here; add it to server.hosts if it is yours.");
     }
     if (this.#draining) return failure("draining", "The gateway is shutting down.");
+    const { perAddress } = runtime.config.server.limits;
+    const crowded = perAddress === undefined ? undefined : this.#addresses.refusal({ request }, perAddress);
+    if (crowded !== undefined) return crowded;
     const peer = { loopback: isLoopback(request.socket.remoteAddress) };
     const who = runtime.authenticator.authenticate(credentialsOf(request), peer);
-    if (!who.ok) return who.failure;
+    if (!who.ok) {
+      if (perAddress !== undefined) this.#addresses.failed({ request }, perAddress, who.failure);
+      return who.failure;
+    }
     // What CORS keeps from another site's page over HTTP, nothing would keep from it here.
     if (!isAllowedOrigin(headers.origin, headers.host, cors.origins)) {
       return failure("forbidden", "Pages of this origin must be listed in server.cors.origins.");

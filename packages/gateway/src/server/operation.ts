@@ -1,9 +1,13 @@
 import type { Ingress } from "../kernel/codec.ts";
+import { compact } from "../kernel/json.ts";
 import type { Gateway } from "./gateway.ts";
 import { describeApi } from "./openapi.ts";
 import type { Route, Router } from "./router.ts";
 
 const plain = "text/plain";
+
+/** Most targets that are not well of which the health answer tells. */
+const mostAilments = 200;
 
 /**
  * Health and metrics. The public ones answer from memory and never call a model or an upstream, however often they are
@@ -31,7 +35,12 @@ export function addOperationRoutes(router: Router, errors: Pick<Ingress, "writeE
   const health = route(["public", "How it is", "application/json"], (incoming) => {
     const troubles = [...gateway.troubles(), ...service.troubles()];
     const status = troubles.length === 0 ? "ok" : "degraded";
-    const detail = gateway.isOperator(incoming) ? { version: service.version, troubles, notes: service.notes() } : {};
+    const { version } = service;
+    const ailments = service.relay.health
+      .ailments()
+      .slice(0, mostAilments)
+      .map((ailment) => compact({ ...ailment }));
+    const detail = gateway.isOperator(incoming) ? { version, troubles, notes: service.notes(), ailments } : {};
     gateway.json(incoming, { status, ...detail }, troubles.length === 0 ? 200 : 503);
   });
   const metrics = route(["operator", "Figures for Prometheus", plain], (incoming) => {

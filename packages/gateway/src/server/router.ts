@@ -42,6 +42,8 @@ export interface Route {
   readonly errors: Pick<Ingress, "writeError">;
   /** How errors look to this client, where several surfaces share the path. */
   readonly errorsFor?: (incoming: Incoming) => Pick<Ingress, "writeError">;
+  /** Requests go on to a model, and count as such for their address. */
+  readonly isToModel?: boolean;
   /** The key may stand in the query. */
   readonly queryKey?: boolean;
   readonly about?: RouteAbout;

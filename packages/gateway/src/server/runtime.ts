@@ -7,6 +7,8 @@ import type { JsonObject } from "../kernel/json.ts";
 import type { Protocol } from "../kernel/protocol.ts";
 import type { Caller, RelayContext, RelayEndpoint, RelaySettings } from "../relay/types.ts";
 import type { Catalog } from "../routing/catalog.ts";
+import type { Rota } from "../routing/rota.ts";
+import type { RoutingState } from "../routing/types.ts";
 
 /** What one version of the configuration made. A request reads it once, so it sees exactly one version. */
 export interface Runtime {
@@ -49,10 +51,16 @@ export interface LoadHook {
   ): JsonObject;
 }
 
+/** What plans depend on, and who hears that one is carried out. */
+export interface Routing extends RoutingState {
+  readonly rota: Rota;
+}
+
 /** What the listener serves from. */
 export interface Service {
   readonly clock: Clock;
   readonly relay: RelayContext;
+  readonly routing: Routing;
   readonly codecs: ReadonlyMap<Protocol, Codec>;
   /** Gemini's protocol for clients that ask for a stream as one JSON array. */
   readonly geminiArray?: Codec;

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
+import { limitsOf } from "./key-limits.ts";
 import type { KeyStore, StoredKey } from "./ports.ts";
 import type { KeyTable, queriesOn } from "./queries.ts";
 import { StoreError, toStoreError } from "./store-error.ts";
@@ -37,6 +38,7 @@ function keyOf(record: KeyTable): StoredKey {
     ...(record.expires_at !== null && { expiresAt: record.expires_at }),
     ...(record.revoked_at !== null && { revokedAt: record.revoked_at }),
     ...(record.models !== null && { models: modelsOf(record.models) }),
+    ...(record.limits !== null && { limits: limitsOf(record.limits) }),
   };
 }
 
@@ -77,6 +79,7 @@ export class SqliteKeyStore implements KeyStore {
       expires_at: key.expiresAt ?? null,
       revoked_at: key.revokedAt ?? null,
       models: key.models === undefined ? null : JSON.stringify(key.models),
+      limits: key.limits === undefined ? null : JSON.stringify(key.limits),
     };
     await this.#patiently(() => queries.insertInto("keys").values(record).execute());
     this.#seenDataVersion = undefined;

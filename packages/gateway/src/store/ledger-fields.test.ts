@@ -31,6 +31,7 @@ const whole: Required<LedgerRow> = {
   bytesIn: 0,
   bytesOut: 9_000_000_000,
   clientAgent: "OpenAI/Python",
+  route: '{"strategy":"backup"}',
 };
 
 async function roundTrip(...rows: readonly LedgerRow[]): Promise<readonly LedgerRow[]> {

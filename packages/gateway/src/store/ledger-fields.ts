@@ -1,7 +1,7 @@
 import type { SQLInputValue } from "node:sqlite";
 import type { LedgerRow } from "./ports.ts";
 
-type FieldKind = "text" | "integer" | "real" | "flag";
+type FieldKind = "text" | "json" | "integer" | "real" | "flag";
 
 /** Each field of a row with its column. The type sees to it that none is forgotten. */
 const columns = {
@@ -30,6 +30,7 @@ const columns = {
   bytesIn: ["bytes_in", "integer"],
   bytesOut: ["bytes_out", "integer"],
   clientAgent: ["client_agent", "text"],
+  route: ["route", "json"],
 } as const satisfies {
   readonly [Name in keyof Required<LedgerRow>]: readonly [string, FieldKind];
 };
@@ -54,6 +55,9 @@ const fields: readonly {
 /** Clients choose model names, ids and agents: characters beyond this are cut. */
 const longestText = 256;
 
+/** JSON cannot be cut: what is longer is left out. */
+const longestJson = 8_192;
+
 /** The statement that `parametersOf` fills. Its parts are our own constants. */
 export const insertSql =
   `INSERT INTO ledger (${fields.map(({ column }) => column).join(", ")}) ` +
@@ -74,6 +78,7 @@ function number(value: number, kind: "integer" | "real"): number | null {
 function parameter(value: LedgerRow[Field], kind: FieldKind): SQLInputValue {
   switch (typeof value) {
     case "string":
+      if (kind === "json") return value.length > longestJson ? null : value.toWellFormed();
       return text(value);
     case "number":
       return number(value, kind === "real" ? "real" : "integer");

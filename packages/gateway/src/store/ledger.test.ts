@@ -15,6 +15,7 @@ class FakeDisk {
   readonly ledger = new BatchLedger({
     write: (rows) => this.#write(rows),
     read: async () => this.slices.flat().toReversed(),
+    used: () => [],
     onTrouble: (error) => this.troubles.push(error?.trouble),
   });
 

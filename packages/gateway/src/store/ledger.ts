@@ -1,4 +1,4 @@
-import type { Ledger, LedgerRow } from "./ports.ts";
+import type { Ledger, LedgerRow, UsedRow } from "./ports.ts";
 import type { StoreError } from "./store-error.ts";
 
 /** What became of one slice. Refused rows break a rule of the schema and would never be taken. */
@@ -11,6 +11,7 @@ export interface LedgerParts {
   readonly write: (rows: readonly LedgerRow[]) => WriteOutcome;
   /** Newest first. */
   readonly read: (limit: number) => Promise<readonly LedgerRow[]>;
+  readonly used: (since: number) => readonly UsedRow[];
   /** Told once when writing begins to fail, with the reason, and once when it works again, without. */
   readonly onTrouble?: (error: StoreError | undefined) => void;
 }
@@ -70,6 +71,10 @@ export class BatchLedger implements Ledger {
     this.#unschedule();
     this.#onTimer();
     return this.#parts.read(limit);
+  }
+
+  used(since: number): readonly UsedRow[] {
+    return this.#parts.used(since);
   }
 
   /** No row is taken after this, and what could not be written counts as dropped. */

@@ -1,3 +1,5 @@
+import type { KeyLimits } from "../kernel/limit.ts";
+
 /** A client key as the store keeps it: never the key itself. */
 export interface StoredKey {
   /** Eight characters, the part of the key by which it is looked up and shown. */
@@ -11,6 +13,8 @@ export interface StoredKey {
   readonly revokedAt?: number;
   /** Names or patterns of models it may use; absent means all. */
   readonly models?: readonly string[];
+  /** Absent: as much as it wants. */
+  readonly limits?: KeyLimits;
 }
 
 export interface KeyStore {
@@ -61,6 +65,21 @@ export interface LedgerRow {
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly clientAgent?: string | undefined;
+  /** Where it was to go and went, as JSON; absent where it simply went to its first target. */
+  readonly route?: string | undefined;
+}
+
+/** What was used in an hour by a key of a model at an endpoint. Sums of what is known. */
+export interface UsedRow {
+  /** When the hour began, in milliseconds since 1970. */
+  readonly hour: number;
+  readonly keyId?: string | undefined;
+  readonly endpoint?: string | undefined;
+  /** The virtual model. */
+  readonly model?: string | undefined;
+  /** Input and output. */
+  readonly tokens: number;
+  readonly microDollars: number;
 }
 
 export interface Ledger {
@@ -73,6 +92,8 @@ export interface Ledger {
   flush(): void;
   /** Newest first. */
   recent(limit: number): Promise<readonly LedgerRow[]>;
+  /** What was used since a time, by hours; read synchronously, at the start. @param since Milliseconds since 1970. */
+  used(since: number): readonly UsedRow[];
   readonly state: {
     readonly pending: number;
     readonly written: number;

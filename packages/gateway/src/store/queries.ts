@@ -13,6 +13,8 @@ export interface KeyTable {
   readonly revoked_at: number | null;
   /** A JSON array of strings. */
   readonly models: string | null;
+  /** A JSON object of `KeyLimits`. */
+  readonly limits: string | null;
 }
 
 export interface Tables {

@@ -5,6 +5,7 @@ import { SqliteKeyStore } from "./keys.ts";
 import { rowOf } from "./ledger-fields.ts";
 import { BatchLedger } from "./ledger.ts";
 import { ledgerWriter } from "./ledger-writer.ts";
+import { usedSince } from "./ledger-used.ts";
 import { openDatabase, withQuickCommits } from "./open-database.ts";
 import type { LedgerRow, Store } from "./ports.ts";
 import type { queriesOn } from "./queries.ts";
@@ -40,6 +41,7 @@ class SqliteStore implements Store {
     this.ledger = new BatchLedger({
       write: ledgerWriter(database, file),
       read: this.#recent,
+      used: (since) => usedSince(database, file, since),
       ...(onTrouble !== undefined && { onTrouble }),
     });
   }

@@ -1,11 +1,27 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Description } from "./families.ts";
+import { limitReadings } from "./limit-figures.ts";
+import type { WatchedLimits } from "./limit-figures.ts";
 
 /** What is asked when metrics are read, rather than counted as it happens. */
 export interface Watched {
   readonly ledgerPending: () => number;
   readonly ledgerDropped: () => number;
   readonly exchangesActive: () => number;
+  readonly endpoints: () => readonly WatchedEndpoint[];
+  readonly limits: () => WatchedLimits;
+}
+
+/** How an endpoint is and was. Endpoints are the document's, so that their names may be labels. */
+export interface WatchedEndpoint {
+  readonly endpoint: string;
+  readonly open: number;
+  readonly opened: number;
+  readonly closed: number;
+  readonly cooling: number;
+  readonly retries: number;
+  readonly denied: number;
+  readonly healthy: boolean;
 }
 
 export interface Reading {
@@ -99,8 +115,51 @@ export class Gauges implements Disposable {
   }
 }
 
+type EndpointFigure = readonly [
+  kind: Reading["kind"],
+  name: string,
+  help: string,
+  values: readonly (readonly [labels: { readonly [name: string]: string }, value: (of: WatchedEndpoint) => number])[],
+];
+
+const endpointFigures: readonly EndpointFigure[] = [
+  ["gauge", "patchbay.circuits.open", "Targets that are left alone because they failed.", [[{}, (of) => of.open]]],
+  [
+    "counter",
+    "patchbay.circuits.turns",
+    "How often targets' circuits opened and closed.",
+    [
+      [{ to: "open" }, (of) => of.opened],
+      [{ to: "closed" }, (of) => of.closed],
+    ],
+  ],
+  ["gauge", "patchbay.cooldowns", "Pauses that upstreams asked for and that are running.", [[{}, (of) => of.cooling]]],
+  [
+    "counter",
+    "patchbay.retries",
+    "Times that a target was to be asked again: done, or denied for want of budget.",
+    [
+      [{ outcome: "done" }, (of) => of.retries],
+      [{ outcome: "denied" }, (of) => of.denied],
+    ],
+  ],
+  ["gauge", "patchbay.endpoint.healthy", "1 unless its health check failed.", [[{}, (of) => (of.healthy ? 1 : 0)]]],
+];
+
+function endpointReadings(endpoints: readonly WatchedEndpoint[]): readonly Reading[] {
+  return endpointFigures.map(([kind, name, help, values]) => ({
+    kind,
+    description: { name, help, unit: "", labels: ["endpoint", ...Object.keys(values[0]?.[0] ?? {})] },
+    values: endpoints.flatMap((of) =>
+      values.map(([labels, value]) => ({ labels: { endpoint: of.endpoint, ...labels }, value: value(of) })),
+    ),
+  }));
+}
+
 function watchedReadings(watched: Watched): readonly Reading[] {
   return [
+    ...endpointReadings(watched.endpoints()),
+    ...limitReadings(watched.limits()),
     reading(
       "gauge",
       { name: "patchbay.exchanges.active", help: "Requests under way.", unit: "" },

@@ -157,7 +157,13 @@ test("figures that others keep are asked for at each reading", async () => {
   using metrics = create();
   assert.doesNotMatch(await metrics.text(), /patchbay_ledger/);
   let pending = 3;
-  metrics.watch({ ledgerPending: () => pending, ledgerDropped: () => 4, exchangesActive: () => 5 });
+  metrics.watch({
+    ledgerPending: () => pending,
+    ledgerDropped: () => 4,
+    exchangesActive: () => 5,
+    endpoints: () => [],
+    limits: () => ({ waiting: 0, held: 0, refusals: new Map(), readings: () => [] }),
+  });
   assert.equal((await series(metrics)).get("patchbay_ledger_pending"), 3);
   pending = 0;
   const found = await series(metrics);

@@ -97,12 +97,16 @@ export const langchainOpenai = langchain("LangChain (OpenAI)", { reasoning: hidd
 
 const forgotten = "LangChain's Ollama class sends back neither reasoning nor the ids of calls.";
 
-export const langchainOllama = langchain("LangChain (Ollama)", { reasoning: forgotten, abort: "LangChain's Ollama class goes on reading when its signal says stop." }, ({ url, model }, wish) => {
-  return new ChatOllama({
-    model,
-    baseUrl: url,
-    maxRetries: 0,
-    ...(wish.reasoning && { think: true }),
-    ...(wish.schema && { format: wish.schema as Record<string, unknown> }),
-  });
-});
+export const langchainOllama = langchain(
+  "LangChain (Ollama)",
+  { reasoning: forgotten, abort: "LangChain's Ollama class goes on reading when its signal says stop." },
+  ({ url, model }, wish) => {
+    return new ChatOllama({
+      model,
+      baseUrl: url,
+      maxRetries: 0,
+      ...(wish.reasoning && { think: true }),
+      ...(wish.schema && { format: wish.schema as Record<string, unknown> }),
+    });
+  },
+);

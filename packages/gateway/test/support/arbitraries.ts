@@ -11,7 +11,7 @@ export const anyProtocol = fc.constantFrom<Generating>(...generating);
 export const anyText = fc
   .oneof(
     fc.string({ unit: "binary", minLength: 1, maxLength: 40 }),
-    fc.constantFrom("é✓😀", "a\r\n\r\nb", "data: [DONE]\n\n", "\u2028\u2029", " ", "event: x", "{}", "\\\"", "\u0000"),
+    fc.constantFrom("é✓😀", "a\r\n\r\nb", "data: [DONE]\n\n", "\u2028\u2029", " ", "event: x", "{}", '\\"', "\u0000"),
   )
   .map((text) => text.toWellFormed());
 
@@ -22,7 +22,10 @@ export const anyJson = fc
   .map((value): Json => JSON.parse(JSON.stringify(value).toWellFormed()) as Json);
 
 /** Arguments as the object that they are. */
-export const anyArguments = fc.dictionary(anyWord, anyJson, { maxKeys: 3, noNullPrototype: true }) as fc.Arbitrary<JsonObject>;
+export const anyArguments = fc.dictionary(anyWord, anyJson, {
+  maxKeys: 3,
+  noNullPrototype: true,
+}) as fc.Arbitrary<JsonObject>;
 
 /** What a model may say. */
 export const anyAnswer: fc.Arbitrary<Answer> = fc
@@ -33,7 +36,11 @@ export const anyAnswer: fc.Arbitrary<Answer> = fc
       maxLength: 3,
     }),
     finish: fc.constantFrom("stop" as const, "length" as const),
-    usage: fc.record({ input: fc.integer({ min: 50, max: 999 }), output: fc.integer({ min: 5, max: 99 }), cached: fc.nat(50) }),
+    usage: fc.record({
+      input: fc.integer({ min: 50, max: 999 }),
+      output: fc.integer({ min: 5, max: 99 }),
+      cached: fc.nat(50),
+    }),
   })
   .map(({ reasoning, text, ...rest }) => ({
     ...rest,
@@ -55,12 +62,20 @@ const anyHead: fc.Arbitrary<PartHead> = fc.oneof(
     { type: "opaque" },
     { type: "image", mediaType: "image/png" },
   ),
-  fc.record({ type: fc.constant("tool-call" as const), id: anyWord, name: anyWord, tool: fc.constant("function" as const) }),
+  fc.record({
+    type: fc.constant("tool-call" as const),
+    id: anyWord,
+    name: anyWord,
+    tool: fc.constant("function" as const),
+  }),
 );
 
 const anyPart = fc.record({
   head: anyHead,
-  texts: fc.array(fc.string({ maxLength: 4 }).map((text) => text.toWellFormed()), { maxLength: 3 }),
+  texts: fc.array(
+    fc.string({ maxLength: 4 }).map((text) => text.toWellFormed()),
+    { maxLength: 3 },
+  ),
   arguments: anyArguments.map((value) => JSON.stringify(value)),
 });
 
@@ -70,7 +85,9 @@ const words: readonly FinishWord[] = ["stop", "length", "tool-calls", "content-f
 export const anyEvents: fc.Arbitrary<readonly AnswerEvent[]> = fc
   .tuple(fc.array(anyPart, { maxLength: 4 }), fc.array(fc.nat(9), { maxLength: 12 }), fc.constantFrom(...words))
   .map(([parts, order, unified]): readonly AnswerEvent[] => {
-    const heads = parts.map(({ head }, part) => (head.type === "tool-call" ? { ...head, id: `${head.id}${part}` } : head));
+    const heads = parts.map(({ head }, part) =>
+      head.type === "tool-call" ? { ...head, id: `${head.id}${part}` } : head,
+    );
     const queues = parts.map(({ head, texts, arguments: whole }, part): AnswerEvent[] => [
       ...(head.type === "tool-call" ? cutText(whole) : head.type === "image" ? ["aGk="] : texts).map(
         (text): AnswerEvent => ({ type: "part-delta", candidate: 0, part, text }),
@@ -99,7 +116,25 @@ function cutText(text: string): readonly string[] {
 
 /** Values that programs trip over. */
 export const hostile = fc.oneof(
-  fc.constantFrom<Json>(null, true, 0, -1, 1.5, 1e300, "", " ", "x", "{}", "[", "patchbay:e30", [], {}, [null], [[]], [{}]),
+  fc.constantFrom<Json>(
+    null,
+    true,
+    0,
+    -1,
+    1.5,
+    1e300,
+    "",
+    " ",
+    "x",
+    "{}",
+    "[",
+    "~patchbaye30",
+    [],
+    {},
+    [null],
+    [[]],
+    [{}],
+  ),
   fc.constantFrom<Json>({ type: "text" }, { role: "assistant" }, { type: "function" }, [{ type: "tool_use" }]),
   anyJson,
 );

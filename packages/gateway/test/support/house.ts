@@ -6,6 +6,7 @@ import type { AppOptions } from "../../src/app/app.ts";
 import { systemClock } from "../../src/app/system-clock.ts";
 import { createKey } from "../../src/auth/keys.ts";
 import { environmentOf } from "../../src/config/environment.ts";
+import type { KeyLimits } from "../../src/kernel/limit.ts";
 import { formatProblem } from "../../src/config/problems.ts";
 import type { Config } from "../../src/config/types.ts";
 import { openStore } from "../../src/store/sqlite.ts";
@@ -39,7 +40,11 @@ export interface House extends AsyncDisposable {
   /** The same store by a connection of its own, as another process would have it. */
   readonly store: Store;
   /** Makes a client key; `life` is in milliseconds. */
-  issue(wish?: { readonly models?: readonly string[]; readonly life?: number }): Promise<IssuedKey>;
+  issue(wish?: {
+    readonly models?: readonly string[];
+    readonly life?: number;
+    readonly limits?: KeyLimits;
+  }): Promise<IssuedKey>;
   /** The ledger's rows, newest first, as soon as there are so many; rejects after three seconds. */
   rows(count: number): Promise<readonly LedgerRow[]>;
   /** The ledger's row of a request, as soon as it is there; rejects after three seconds. */
@@ -84,13 +89,14 @@ export async function startHouse(options: HouseOptions = {}): Promise<House> {
     directory,
     file,
     store,
-    issue: async ({ models, life } = {}) => {
+    issue: async ({ models, life, limits } = {}) => {
       const now = Date.now();
       const { key, stored } = createKey({
         name: "test",
         now,
         pepper: store.keys.pepper(),
         ...(models === undefined ? {} : { models }),
+        ...(limits === undefined ? {} : { limits }),
         ...(life === undefined ? {} : { expiresAt: now + life }),
       });
       await store.keys.insert(stored);

@@ -10,7 +10,9 @@ import { failure } from "../../src/kernel/failure.ts";
 import type { Failure } from "../../src/kernel/failure.ts";
 import type { Protocol } from "../../src/kernel/protocol.ts";
 import { Ticker } from "../../src/relay/ticker.ts";
-import { Cooldowns } from "../../src/routing/cooldowns.ts";
+import { atRest } from "../../src/routing/at-rest.ts";
+import { Health } from "../../src/routing/health.ts";
+import { Rota } from "../../src/routing/rota.ts";
 import { Gateway } from "../../src/server/gateway.ts";
 import type { Service } from "../../src/server/runtime.ts";
 import { openStore } from "../../src/store/sqlite.ts";
@@ -68,12 +70,13 @@ export async function startListener(options: {
         clock: systemClock,
         ticker,
         features: [],
-    unserved: new Unserved(systemClock),
+        unserved: new Unserved(systemClock),
         media: { get: async () => ({ ok: false, failure: failure("bad-request", "no media here") }) },
-        cooldowns: new Cooldowns(systemClock),
+        health: new Health(systemClock),
         codecs,
         observer: { attempted: nothing, settled: nothing, threw: nothing },
       },
+      routing: { ...atRest, rota: new Rota() },
       current: () => runtime,
       troubles: () => [],
       notes: () => [],

@@ -7,7 +7,9 @@ import { failure } from "../../src/kernel/failure.ts";
 import { openaiChat } from "../../src/codecs/openai-chat/index.ts";
 import type { Config } from "../../src/config/types.ts";
 import { Ticker } from "../../src/relay/ticker.ts";
-import { Cooldowns } from "../../src/routing/cooldowns.ts";
+import { atRest } from "../../src/routing/at-rest.ts";
+import { Health } from "../../src/routing/health.ts";
+import { Rota } from "../../src/routing/rota.ts";
 import { Gateway } from "../../src/server/gateway.ts";
 import type { KeyStore } from "../../src/store/ports.ts";
 
@@ -28,12 +30,13 @@ export function allRoutes(
         clock: systemClock,
         ticker: new Ticker(systemClock, 1000),
         features: [],
-    unserved: new Unserved(systemClock),
-    media: { get: async () => ({ ok: false, failure: failure("bad-request", "no media here") }) },
-        cooldowns: new Cooldowns(systemClock),
+        unserved: new Unserved(systemClock),
+        media: { get: async () => ({ ok: false, failure: failure("bad-request", "no media here") }) },
+        health: new Health(systemClock),
         codecs,
         observer: { attempted: nothing, settled: nothing, threw: nothing },
       },
+      routing: { ...atRest, rota: new Rota() },
       current: () => runtime,
       troubles: () => [],
       notes: () => [],

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { House } from "./house.ts";
 import { field } from "./read-stream.ts";
 import type { VendorKind } from "./vendors/server.ts";
@@ -56,7 +57,8 @@ const chat: WireClient = {
     messages: turn(prompt),
     ...(stream === true && { stream, stream_options: { include_usage: true } }),
   }),
-  textOf: (payload) => field(payload, "choices", 0, "delta", "content") ?? field(payload, "choices", 0, "message", "content"),
+  textOf: (payload) =>
+    field(payload, "choices", 0, "delta", "content") ?? field(payload, "choices", 0, "message", "content"),
   isEnd: (payload, stream) =>
     stream ? payload === "[DONE]" : typeof field(payload, "choices", 0, "finish_reason") === "string",
 };
@@ -64,7 +66,12 @@ const chat: WireClient = {
 const responses: WireClient = {
   kind: "openai-responses",
   path: () => "/v1/responses",
-  body: ({ model, stream, prompt }) => ({ model, input: turn(prompt), store: false, ...(stream === true && { stream }) }),
+  body: ({ model, stream, prompt }) => ({
+    model,
+    input: turn(prompt),
+    store: false,
+    ...(stream === true && { stream }),
+  }),
   textOf: (payload) => {
     if (field(payload, "type") === "response.output_text.delta") return field(payload, "delta");
     if (field(payload, "object") !== "response") return undefined;
@@ -109,6 +116,20 @@ const ollama: WireClient = {
 };
 
 export const wireClients: readonly WireClient[] = [chat, responses, anthropic, gemini, ollama];
+
+/** Where each vendor's protocol is spoken; a fake that knows only that answers 404 to its other paths. */
+export const places: { readonly [kind in VendorKind]: RegExp } = {
+  "openai-chat": /^\/v1\/chat\/completions$/u,
+  "openai-responses": /^\/v1\/responses$/u,
+  "anthropic-messages": /^\/v1\/messages$/u,
+  gemini: /^\/v1beta\/models\//u,
+  ollama: /^\/api\/chat$/u,
+};
+
+/** Waits until something is so, for at most so many milliseconds. */
+export async function until(isSo: () => boolean, most = 2000): Promise<void> {
+  for (const deadline = performance.now() + most; !isSo() && performance.now() < deadline;) await sleep(5);
+}
 
 let count = 0;
 

@@ -222,8 +222,8 @@ export class ModelListError extends Error {
 
 /** The headers but for those that the call has words of its own for. */
 function unlessNamed(fixed: readonly string[], own: { readonly [name: string]: string }): readonly string[] {
-  const named = (index: number) => Object.hasOwn(own, fixed[index - (index % 2)] ?? "");
-  return fixed.some((_, index) => named(index)) ? fixed.filter((_, index) => !named(index)) : fixed;
+  if (!Object.keys(own).some((name) => fixed.includes(name))) return fixed;
+  return fixed.filter((_, index) => !Object.hasOwn(own, fixed[index - (index % 2)] ?? ""));
 }
 
 /** A vendor's path for one call. A model's name may hold slashes, which stay. */

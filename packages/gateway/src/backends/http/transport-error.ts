@@ -56,7 +56,9 @@ export function transportFailure(error: unknown, name: string, answered: boolean
     return failure("unreachable", `${name}: the TLS connection failed (${code}).`, { upstreamCode: code });
   }
   const words = unreachable[code];
-  if (words !== undefined) return failure("unreachable", `${name} ${words} (${code}).`, { upstreamCode: code });
+  if (words !== undefined) {
+    return failure("unreachable", `${name} ${words} (${code}).`, { upstreamCode: code, unsent: true });
+  }
   if (notHttp.test(code)) {
     return failure("bad-response", `${name} answered with something that is not HTTP (${code}).`, {
       upstreamCode: code,

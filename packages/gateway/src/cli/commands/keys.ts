@@ -5,9 +5,11 @@ import { load, locate, orExplain } from "../context.ts";
 import type { ConfigFlags, Context } from "../context.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { parseExpiry } from "../expiry.ts";
+import { describedLimits, readLimits, shownLimits } from "../key-limits.ts";
+import type { LimitFlags } from "../key-limits.ts";
 import { moment, plain, table } from "../text.ts";
 
-export interface CreateFlags extends ConfigFlags {
+export interface CreateFlags extends ConfigFlags, LimitFlags {
   readonly expires?: string;
   readonly model?: readonly string[];
 }
@@ -22,12 +24,18 @@ export async function createKey(context: Context, name: string, flags: CreateFla
     );
     return exitCodes.usage;
   }
+  const limits = readLimits(flags);
+  if (typeof limits === "string") {
+    output.fail(limits);
+    return exitCodes.usage;
+  }
   return withKeys(context, flags, async (config) => {
     const { createClientKey } = await import("../../app/client-keys.ts");
     const created = await createClientKey(config, {
       name,
       ...(expiresAt === undefined ? {} : { expiresAt }),
       ...(flags.model === undefined ? {} : { models: flags.model }),
+      ...(limits === undefined ? {} : { limits }),
     });
     if (!created.ok) {
       output.fail(plain(created.problem));
@@ -62,8 +70,10 @@ export async function listKeys(context: Context, flags: ConfigFlags): Promise<nu
       moment(key.createdAt),
       key.expiresAt === undefined ? "never" : moment(key.expiresAt),
       key.models?.join(" ") ?? "all",
+      shownLimits(key.limits),
     ]);
-    const lines = rows.length === 0 ? [] : table([["ID", "NAME", "STATE", "CREATED", "EXPIRES", "MODELS"], ...rows]);
+    const lines =
+      rows.length === 0 ? [] : table([["ID", "NAME", "STATE", "CREATED", "EXPIRES", "MODELS", "LIMITS"], ...rows]);
     output.result({ keys: keys.map(described) }, lines);
     if (rows.length === 0 && !output.json) output.error("There is no key. Make one with `patchbay keys create NAME`.");
     return exitCodes.ok;
@@ -114,7 +124,7 @@ async function withKeys(
 }
 
 /** As programs read it: times in ISO 8601. */
-function described({ id, name, state, createdAt, expiresAt, revokedAt, models }: ClientKey) {
+function described({ id, name, state, createdAt, expiresAt, revokedAt, models, limits }: ClientKey) {
   return {
     id,
     name,
@@ -123,5 +133,6 @@ function described({ id, name, state, createdAt, expiresAt, revokedAt, models }:
     ...(expiresAt === undefined ? {} : { expiresAt: moment(expiresAt) }),
     ...(revokedAt === undefined ? {} : { revokedAt: moment(revokedAt) }),
     ...(models === undefined ? {} : { models }),
+    ...(limits === undefined ? {} : { limits: describedLimits(limits) }),
   };
 }

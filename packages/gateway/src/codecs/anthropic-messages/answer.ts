@@ -6,8 +6,8 @@ import { mergeAll, opaqueName, vendorFields } from "../shared/extra.ts";
 import { foldAnswer } from "../shared/fold.ts";
 import type { FoldedPart } from "../shared/fold.ts";
 import { unlessEmpty, without } from "../shared/json.ts";
+import { objectArguments } from "../shared/object-arguments.ts";
 import { callId, carriesState, citationsOf, ownFields, redactedData, signatureFor } from "./block-encode.ts";
-import { inputOf } from "./block-write.ts";
 import { writeStop } from "./finish.ts";
 import { protocol } from "./keep.ts";
 import { writeUsage } from "./usage.ts";
@@ -75,7 +75,7 @@ function writeBlocks(parts: readonly FoldedPart[], context: AnswerContext): read
         if (head.name === "") return [];
         const id = callId(head.id, context.id, calls);
         calls += 1;
-        const { value } = inputOf({ tool: head.tool, arguments: text });
+        const { value } = objectArguments({ tool: head.tool, arguments: text });
         return [{ ...own, type: "tool_use", id, name: head.name, input: value }];
       }
       case "opaque": {

@@ -2,6 +2,7 @@ import type { AnswerEvent, PartHead } from "../../kernel/event.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Extra } from "../../kernel/request.ts";
 import { parseExact } from "../shared/exact.ts";
+import { idStem } from "../shared/id-stem.ts";
 import { arrayOf, objectOf, textOf, without } from "../shared/json.ts";
 import { argumentsOf } from "./block-read.ts";
 import { ownExtra, protocol } from "./keep.ts";
@@ -34,7 +35,7 @@ export class BlockTable {
 
   /** `id` makes ids for calls that have none. */
   constructor(id: string, emit: (event: AnswerEvent) => void) {
-    this.#idStem = `toolu_${id.replace(/[^A-Za-z0-9_-]/g, "").slice(-48)}`;
+    this.#idStem = `toolu_${idStem(id)}`;
     this.#emit = emit;
   }
 

@@ -2,6 +2,7 @@ import type { AnswerEvent } from "../../kernel/event.ts";
 import type { JsonObject } from "../../kernel/json.ts";
 import type { Extra } from "../../kernel/request.ts";
 import { seal } from "../shared/carrier.ts";
+import { idStem } from "../shared/id-stem.ts";
 import { arrayOf } from "../shared/json.ts";
 import { protocol } from "./keep.ts";
 
@@ -42,5 +43,5 @@ export function citationsOf(keep: Extra | undefined): readonly JsonObject[] {
 
 /** The id of a call: clients loop without end where there is none. */
 export function callId(id: string, stem: string, index: number): string {
-  return id === "" ? `toolu_${stem.replace(/[^A-Za-z0-9_-]/g, "").slice(-48)}_${index}` : id;
+  return id === "" ? `toolu_${idStem(stem)}_${index}` : id;
 }

@@ -1,8 +1,7 @@
 import type { Json, JsonObject } from "../../kernel/json.ts";
-import { isJsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { Part, ReasoningPart, Role, ToolCallPart, ToolResultPart } from "../../kernel/request.ts";
-import { isExact, parseExact } from "../shared/exact.ts";
+import { objectArguments } from "../shared/object-arguments.ts";
 import { blockOf, kept, protocol } from "./keep.ts";
 import { writeMedia } from "./media.ts";
 
@@ -46,8 +45,8 @@ export class BlockWriter {
   }
 
   #call(part: ToolCallPart, path: string): JsonObject {
-    const input = inputOf(part);
-    if (!input.isExactly) this.#losses.push({ field: `${path}.arguments`, reason: "approximated" });
+    const input = objectArguments(part);
+    if (!input.isSame) this.#losses.push({ field: `${path}.arguments`, reason: "approximated" });
     return { ...kept(part), type: "tool_use", id: part.id, name: part.name, input: input.value };
   }
 
@@ -73,30 +72,6 @@ function writeReasoning(part: ReasoningPart): JsonObject | undefined {
   const keep = kept(part);
   if (typeof keep["signature"] === "string") return { ...keep, type: "thinking", thinking: part.text };
   return typeof keep["data"] === "string" ? { ...keep, type: "redacted_thinking" } : undefined;
-}
-
-export interface Input {
-  readonly value: Json;
-  /** Nothing was wrapped or made up. */
-  readonly isExactly: boolean;
-}
-
-/**
- * A call's arguments as the object that the API wants. Nothing, and null, is an object without entries; free text is
- * its entry `input`, and what is no object its entry `arguments`.
- */
-export function inputOf(call: { readonly tool: "function" | "custom"; readonly arguments: string }): Input {
-  const text = call.arguments;
-  if (call.tool === "custom") return { value: { input: text }, isExactly: true };
-  if (text.trim() === "") return { value: {}, isExactly: true };
-  try {
-    const value = parseExact(text);
-    if (value === null) return { value: {}, isExactly: true };
-    if (isJsonObject(value) && !isExact(value)) return { value, isExactly: true };
-  } catch {
-    // Models do write broken JSON.
-  }
-  return { value: { arguments: text }, isExactly: false };
 }
 
 /** Blocks as `content`: one plain text as a string. */

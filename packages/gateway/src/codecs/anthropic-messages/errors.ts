@@ -25,6 +25,8 @@ const typeOf: { readonly [kind in FailureKind]?: string } = {
   "not-found": "not_found_error",
   "model-not-found": "not_found_error",
   "too-large": "request_too_large",
+  "over-limit": "rate_limit_error",
+  "over-budget": "rate_limit_error",
   "rate-limited": "rate_limit_error",
   "quota-exhausted": "rate_limit_error",
   overloaded: "overloaded_error",

@@ -67,7 +67,7 @@ export class MessageWriter {
     if (message.name !== undefined && message.role !== "tool") {
       this.#losses.push({ field: `${path}.name`, reason: "unsupported" });
     }
-    const blocks = this.#blocks.write(message.parts, message.role, `${path}.content`);
+    const blocks = this.#blocks.write(message.parts, message.role, `${path}.parts`);
     if (blocks.length === 0) return;
     switch (message.role) {
       case "system":

@@ -126,7 +126,7 @@ const conversations: { readonly [name: string]: Conversation } = {
       },
       { role: "user", content: "r" },
     ],
-    lost: ["messages[1].content[0].reasoning", "messages[1].content[2].reasoning"],
+    lost: ["messages[1].parts[0].reasoning", "messages[1].parts[2].reasoning"],
   },
   // Hard case 19.
   "arguments become an object": {
@@ -139,11 +139,11 @@ const conversations: { readonly [name: string]: Conversation } = {
       { role: "user", content: "q" },
       {
         role: "assistant",
-        content: [use("a"), use("b"), use("c", { arguments: "[1]" }), use("d", { arguments: "{oops" })],
+        content: [use("a"), use("b"), use("c", { input: "[1]" }), use("d", { input: "{oops" })],
       },
       { role: "user", content: ["a", "b", "c", "d"].map((id) => result(id)) },
     ],
-    lost: ["messages[1].content[2].arguments", "messages[1].content[3].arguments"],
+    lost: ["messages[1].parts[2].arguments", "messages[1].parts[3].arguments"],
   },
   "media that the API does not take are lost": {
     given: [
@@ -166,7 +166,7 @@ const conversations: { readonly [name: string]: Conversation } = {
         ],
       },
     ],
-    lost: ["messages[0].content[1]", "messages[0].content[3]", "messages[0].content[5]"],
+    lost: ["messages[0].parts[1]", "messages[0].parts[3]", "messages[0].parts[5]"],
   },
 };
 
@@ -269,7 +269,7 @@ test("a turn in the midst of calls keeps its thinking only if it began with thin
   assert.equal(objectOf(write(request(midTurn(own), budget)).body["thinking"])?.["type"], "enabled");
   const missing = write(request(midTurn(foreign), budget));
   assert.equal(missing.body["thinking"], undefined);
-  assert.deepEqual(missing.lost, ["messages[1].content[0].reasoning", "reasoning"]);
+  assert.deepEqual(missing.lost, ["messages[1].parts[0].reasoning", "reasoning"]);
   const next = write(request([...midTurn(foreign), assistant(text("x")), user(text("y"))], budget));
   assert.equal(objectOf(next.body["thinking"])?.["type"], "enabled");
 });
@@ -286,16 +286,26 @@ test("a last word of the assistant's is continued where the model can, else aske
 });
 
 const samplings: readonly (readonly [string, Partial<GenerationRequest>, JsonObject, readonly string[]])[] = [
-  ["a temperature is at most 1", { sampling: { temperature: 1.5 } }, { temperature: 1 }, ["temperature"]],
-  ["what the API does not know", { sampling: { seed: 1, minP: 0.1, frequencyPenalty: 0 } }, {}, ["minP", "seed"]],
-  ["one of two for newer models", { ...old, sampling: { temperature: 0, topP: 0.95 } }, { temperature: 0 }, ["topP"]],
+  ["a temperature is at most 1", { sampling: { temperature: 1.5 } }, { temperature: 1 }, ["sampling.temperature"]],
+  [
+    "what the API does not know",
+    { sampling: { seed: 1, minP: 0.1, frequencyPenalty: 0 } },
+    {},
+    ["sampling.minP", "sampling.seed"],
+  ],
+  [
+    "one of two for newer models",
+    { ...old, sampling: { temperature: 0, topP: 0.95 } },
+    { temperature: 0 },
+    ["sampling.topP"],
+  ],
   [
     "none for the newest",
     { ...late, sampling: { temperature: 0, topP: 0.9, topK: 5 } },
     {},
-    ["temperature", "topP", "topK"],
+    ["sampling.temperature", "sampling.topP", "sampling.topK"],
   ],
-  ["blank stops", { sampling: { stop: ["\n\n", "END"] } }, { stop_sequences: ["END"] }, ["stop"]],
+  ["blank stops", { sampling: { stop: ["\n\n", "END"] } }, { stop_sequences: ["END"] }, ["sampling.stop"]],
 ];
 for (const [name, given, expected, lost] of samplings) {
   test(`sampling: ${name}`, () => {
@@ -310,7 +320,7 @@ test("beside thinking there is no other temperature than 1", () => {
   const given = { ...old, reasoning: { budgetTokens: 2000 }, sampling: { temperature: 0.2, topK: 5, topP: 0.99 } };
   const { body, lost } = write(request([user(text("q"))], given));
   assert.deepEqual([body["temperature"], body["top_k"], body["top_p"]], [undefined, undefined, 0.99]);
-  assert.deepEqual(lost, ["temperature", "topK"]);
+  assert.deepEqual(lost, ["sampling.temperature", "sampling.topK"]);
 });
 
 test("a schema's root is an object", () => {

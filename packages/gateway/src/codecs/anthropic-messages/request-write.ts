@@ -76,7 +76,7 @@ function writeTools(request: GenerationRequest, losses: Loss[]): JsonObject {
   }
   if (tools.length > 0) return compact({ tools, tool_choice: writeToolChoice(request, losses) }) as JsonObject;
   if (request.toolChoice !== undefined && request.toolChoice.type !== "auto" && request.toolChoice.type !== "none") {
-    losses.push({ field: "tool_choice", reason: "unsupported" });
+    losses.push({ field: "toolChoice", reason: "unsupported" });
   }
   const called = new Set(
     request.messages.flatMap(({ parts }) => parts.flatMap((part) => (part.type === "tool-call" ? [part.name] : []))),

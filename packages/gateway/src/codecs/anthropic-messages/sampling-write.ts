@@ -23,7 +23,8 @@ export interface SamplingSight {
  * Beside thinking the API takes neither a temperature nor `top_k`, and `top_p` only from 0.95 on.
  */
 export function writeSampling(sampling: Sampling, { traits, isThinking }: SamplingSight, losses: Loss[]): JsonObject {
-  const lost = (field: string): undefined => void losses.push({ field, reason: "unsupported" });
+  const lost = (field: keyof Sampling): undefined =>
+    void losses.push({ field: `sampling.${field}`, reason: "unsupported" });
   for (const field of unknown) {
     const value = sampling[field];
     // Of a seed 0 is as good as any.
@@ -32,7 +33,7 @@ export function writeSampling(sampling: Sampling, { traits, isThinking }: Sampli
   const isFree = traits.sampling !== "none" && !isThinking;
   const { temperature, topP, topK } = sampling;
   const isHot = (plain(temperature) ?? 0) > mostTemperature;
-  if (isFree && isHot) losses.push({ field: "temperature", reason: "approximated" });
+  if (isFree && isHot) losses.push({ field: "sampling.temperature", reason: "approximated" });
   // The default goes without saying.
   const isDefault = plain(temperature) === mostTemperature && traits.sampling !== "none";
   const isTooNarrow = isThinking && (plain(topP) ?? 1) < leastTopP;
@@ -54,6 +55,6 @@ function clamp(temperature: number | undefined, isHot: boolean): number | undefi
 function writeStop(stop: readonly string[] | undefined, losses: Loss[]): readonly string[] | undefined {
   if (stop === undefined) return undefined;
   const visible = stop.filter((each) => each.trim() !== "");
-  if (visible.length < stop.length) losses.push({ field: "stop", reason: "unsupported" });
+  if (visible.length < stop.length) losses.push({ field: "sampling.stop", reason: "unsupported" });
   return visible.length === 0 ? undefined : visible;
 }

@@ -1,13 +1,11 @@
 import type { WireEvent } from "../../kernel/codec.ts";
-import type { AnswerEvent } from "../../kernel/event.ts";
-import type { Failure } from "../../kernel/failure.ts";
-import { failure } from "../../kernel/failure.ts";
 import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
-import type { Machine } from "../../kernel/machine.ts";
+import { EventDecoder, notJson } from "../shared/event-decoder.ts";
 import { parseExactObject } from "../shared/exact.ts";
 import { vendorExtra } from "../shared/extra.ts";
 import { arrayOf, countOf, objectOf, textOf, without } from "../shared/json.ts";
+import { isDone } from "../shared/openai-sse.ts";
 import { BlockTable } from "./block-decode.ts";
 import { errorInside, readError } from "./errors.ts";
 import { readStop } from "./finish.ts";
@@ -28,8 +26,6 @@ const messageFields = new Set([
 const deltaFields = new Set(["stop_reason", "stop_sequence", "stop_details"]);
 const deltaEventFields = new Set(["type", "delta", "usage"]);
 
-export const noStop = "The provider's answer ended before it was complete.";
-export const notJson = "The provider sent an event that is not a JSON object.";
 export const startedAnew = "The provider began its answer anew in the midst of it.";
 export const noContent = "The provider's answer has no content.";
 
@@ -42,56 +38,36 @@ export function nameOf(event: WireEvent, body: JsonObject): string {
  * Decodes the events of an answer, liberally, or a whole one. Only `message_stop` makes it complete; until then
  * nothing is said of its finish.
  */
-export class MessageDecoder implements Machine<WireEvent, AnswerEvent> {
+export class MessageDecoder extends EventDecoder {
   readonly #blocks: BlockTable;
   readonly #tally = new UsageTally();
   #stop: { readonly raw: string; readonly sequence: string | undefined } | undefined;
   #details: JsonObject | undefined;
   #latest = 0;
   #started = false;
-  #over = false;
-  #out: AnswerEvent[] = [];
 
   /** @param id Makes ids for calls that have none. */
   constructor(id: string) {
-    this.#blocks = new BlockTable(id, (event) => void this.#out.push(event));
+    super();
+    this.#blocks = new BlockTable(id, (event) => this.emit(event));
   }
 
-  push(event: WireEvent): readonly AnswerEvent[] {
+  protected readEvent(event: WireEvent): void {
     // Some compatible vendors end their streams like OpenAI's.
-    if (this.#over || event.data === "" || event.data.trim() === "[DONE]") return [];
+    if (isDone(event.data)) return;
     const body = parseExactObject(event.data);
-    if (body === undefined) this.#fail(failure("broken-stream", notJson));
+    if (body === undefined) this.fail("broken-stream", notJson);
     else this.#event(nameOf(event, body), body);
-    return this.#take();
   }
 
-  end(): readonly AnswerEvent[] {
-    if (!this.#over) this.#fail(failure("broken-stream", noStop));
-    return this.#take();
-  }
-
-  /** The events of an unstreamed answer. */
-  whole(body: JsonObject): readonly AnswerEvent[] {
+  protected readWhole(body: JsonObject): void {
     const problem = errorInside(body);
-    if (problem !== undefined) this.#fail(problem);
-    else if (!Array.isArray(body["content"])) this.#fail(failure("bad-response", noContent));
+    if (problem !== undefined) this.failWith(problem);
+    else if (!Array.isArray(body["content"])) this.fail("bad-response", noContent);
     else {
       this.#message(body);
       this.#conclude();
     }
-    return this.#take();
-  }
-
-  #take(): readonly AnswerEvent[] {
-    const out = this.#out;
-    this.#out = [];
-    return out;
-  }
-
-  #fail(reason: Failure): void {
-    this.#over = true;
-    this.#out.push({ type: "failure", failure: reason });
   }
 
   #event(name: string, body: JsonObject): void {
@@ -113,10 +89,10 @@ export class MessageDecoder implements Machine<WireEvent, AnswerEvent> {
       case "ping":
         return;
       case "error":
-        return this.#fail(readError(0, body));
+        return this.failWith(readError(0, body));
       default: {
         const problem = errorInside(body);
-        if (problem !== undefined) this.#fail(problem);
+        if (problem !== undefined) this.failWith(problem);
       }
     }
   }
@@ -124,14 +100,14 @@ export class MessageDecoder implements Machine<WireEvent, AnswerEvent> {
   /** A start that is only repeated is nothing; one after content means that the first answer was given up. */
   #begin(message: JsonObject): void {
     if (!this.#started) return this.#message(message);
-    if (this.#blocks.hasParts) this.#fail(failure("broken-stream", startedAnew));
+    if (this.#blocks.hasParts) this.fail("broken-stream", startedAnew);
   }
 
   /** The message of a start, which may hold whole blocks already, or of an unstreamed answer. */
   #message(message: JsonObject): void {
     this.#started = true;
     const extra = vendorExtra(protocol, { answer: told(without(message, messageFields)) });
-    this.#out.push({
+    this.emit({
       type: "start",
       ...compact({ id: textOf(message["id"]), model: textOf(message["model"]), extra }),
     });
@@ -143,19 +119,19 @@ export class MessageDecoder implements Machine<WireEvent, AnswerEvent> {
       this.#blocks.start(-1, block);
       this.#blocks.stop(-1);
     }
-    this.#read(message);
+    this.#noteStop(message);
   }
 
   #delta(body: JsonObject): void {
     const delta = objectOf(body["delta"]) ?? {};
     const answer = { ...told(without(body, deltaEventFields)), ...told(without(delta, deltaFields)) };
     const extra = vendorExtra(protocol, { answer });
-    if (extra !== undefined) this.#out.push({ type: "extra", candidate: 0, extra });
+    if (extra !== undefined) this.emit({ type: "extra", candidate: 0, extra });
     this.#count(body["usage"]);
-    this.#read(delta);
+    this.#noteStop(delta);
   }
 
-  #read(source: JsonObject): void {
+  #noteStop(source: JsonObject): void {
     const raw = textOf(source["stop_reason"]);
     if (raw !== undefined) this.#stop = { raw, sequence: textOf(source["stop_sequence"]) };
     this.#details = objectOf(source["stop_details"]) ?? this.#details;
@@ -165,15 +141,15 @@ export class MessageDecoder implements Machine<WireEvent, AnswerEvent> {
     const usage = objectOf(value);
     if (usage === undefined) return;
     const extra = vendorExtra(protocol, { usage: usageRemainder(usage) });
-    this.#out.push({ type: "usage", usage: this.#tally.add(usage), ...compact({ extra }) });
+    this.emit({ type: "usage", usage: this.#tally.add(usage), ...compact({ extra }) });
   }
 
   #conclude(): void {
     this.#blocks.close();
-    this.#over = true;
+    this.over = true;
     const reason = readStop(this.#stop?.raw ?? "", this.#blocks.calls > 0, this.#stop?.sequence);
     const extra = this.#details && vendorExtra(protocol, { choice: { stop_details: this.#details } });
-    this.#out.push({ type: "finish", candidate: 0, reason, ...compact({ extra }) });
+    this.emit({ type: "finish", candidate: 0, reason, ...compact({ extra }) });
   }
 }
 

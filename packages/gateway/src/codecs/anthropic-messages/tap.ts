@@ -1,17 +1,16 @@
-import type { Observation, Tap, TapVerdict, WireEvent } from "../../kernel/codec.ts";
-import { failure } from "../../kernel/failure.ts";
-import type { Failure } from "../../kernel/failure.ts";
+import type { TapVerdict, WireEvent } from "../../kernel/codec.ts";
 import { isJsonObject } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
+import { EventTap } from "../shared/event-tap.ts";
 import { arrayOf } from "../shared/json.ts";
+import { isDone } from "../shared/openai-sse.ts";
 import { errorInside, readError } from "./errors.ts";
 import { readStop } from "./finish.ts";
-import { nameOf, noContent, noStop, notJson, startedAnew } from "./stream-decode.ts";
+import { nameOf, noContent, startedAnew } from "./stream-decode.ts";
 import { UsageTally } from "./usage.ts";
 
 /** Watches the events of an answer. Judges completeness exactly as the decoder does. */
-export class MessageTap implements Tap {
-  readonly seen: Observation = { started: false, finished: false, done: false };
+export class MessageTap extends EventTap {
   readonly #tally = new UsageTally();
   #begun = false;
   #hasBlocks = false;
@@ -19,39 +18,20 @@ export class MessageTap implements Tap {
   #raw = "";
   #sequence: string | undefined;
 
-  event(event: WireEvent): TapVerdict {
-    const { seen } = this;
-    if (seen.failure !== undefined || seen.done) return "drop";
-    const { data } = event;
-    if (data === "" || (data.length < 16 && data.trim() === "[DONE]")) return "pass";
-    let body: Json;
-    try {
-      body = JSON.parse(data);
-    } catch {
-      return this.#fail(failure("broken-stream", notJson));
-    }
-    return isJsonObject(body) ? this.#event(nameOf(event, body), body) : this.#fail(failure("broken-stream", notJson));
+  protected lookAt(event: WireEvent): TapVerdict {
+    if (isDone(event.data)) return "pass";
+    const body = this.parse(event.data);
+    return body === undefined ? "drop" : this.#event(nameOf(event, body), body);
   }
 
   whole(body: JsonObject): void {
     const problem = errorInside(body);
-    if (problem !== undefined) this.#fail(problem);
-    else if (!Array.isArray(body["content"])) this.#fail(failure("bad-response", noContent));
+    if (problem !== undefined) this.failWith(problem);
+    else if (!Array.isArray(body["content"])) this.fail("bad-response", noContent);
     else {
       this.#message(body);
       this.#conclude();
     }
-  }
-
-  end(): string {
-    const { seen } = this;
-    if (seen.failure === undefined && !seen.done) this.#fail(failure("broken-stream", noStop));
-    return "";
-  }
-
-  #fail(reason: Failure): TapVerdict {
-    this.seen.failure = reason;
-    return "drop";
   }
 
   #event(name: string, body: JsonObject): TapVerdict {
@@ -60,7 +40,7 @@ export class MessageTap implements Tap {
         this.#delta(body["delta"]);
         return "pass";
       case "message_start":
-        if (this.#begun && this.#hasBlocks) return this.#fail(failure("broken-stream", startedAnew));
+        if (this.#begun && this.#hasBlocks) return this.fail("broken-stream", startedAnew);
         if (!this.#begun && isJsonObject(body["message"])) this.#message(body["message"]);
         this.#begun = true;
         return "pass";
@@ -69,7 +49,7 @@ export class MessageTap implements Tap {
         return "pass";
       case "message_delta":
         this.#count(body["usage"]);
-        if (isJsonObject(body["delta"])) this.#read(body["delta"]);
+        if (isJsonObject(body["delta"])) this.#noteStop(body["delta"]);
         return "pass";
       case "message_stop":
         this.#conclude();
@@ -79,7 +59,7 @@ export class MessageTap implements Tap {
         return "pass";
       default: {
         const problem = name === "error" ? readError(0, body) : errorInside(body);
-        return problem === undefined ? "pass" : this.#fail(problem);
+        return problem === undefined ? "pass" : this.failWith(problem);
       }
     }
   }
@@ -89,7 +69,7 @@ export class MessageTap implements Tap {
     if (typeof model === "string" && model !== "") this.seen.model = model;
     this.#count(message["usage"]);
     for (const block of arrayOf(message["content"])) this.#block(block);
-    this.#read(message);
+    this.#noteStop(message);
   }
 
   /** A block of text or thinking says something by its text; any other is something itself. */
@@ -113,7 +93,7 @@ export class MessageTap implements Tap {
     this.#hasBlocks = true;
   }
 
-  #read(source: JsonObject): void {
+  #noteStop(source: JsonObject): void {
     const raw = source["stop_reason"];
     if (!isText(raw)) return;
     this.seen.started = true;

@@ -4,6 +4,7 @@ import type { Loss } from "../../kernel/loss.ts";
 import type { Tool, ToolChoice } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
 import { unlessEmpty, without } from "../shared/json.ts";
+import { freeTextParameters } from "../shared/object-arguments.ts";
 import { rootObject } from "../shared/root-object.ts";
 import { ownExtra, protocol } from "./keep.ts";
 
@@ -46,9 +47,9 @@ export function readTools(value: Json | undefined, complaints: Complaints): Read
 
 /** One entry of `tools`. A tool of free text becomes one with a single string, `input`. */
 export function writeTool(tool: Tool, path: string, losses: Loss[]): JsonObject {
-  const custom: JsonObject = { type: "object", properties: { input: { type: "string" } }, required: ["input"] };
   if (tool.tool === "custom") losses.push({ field: path, reason: "approximated" });
-  const schema = tool.tool === "custom" ? custom : rootObject(tool.parameters, `${path}.parameters`, losses);
+  const schema =
+    tool.tool === "custom" ? freeTextParameters : rootObject(tool.parameters, `${path}.parameters`, losses);
   const { name, description, strict } = tool;
   // A tool without strictness is the norm; only strictness is said.
   return { ...tool.extra?.[protocol], name, ...compact({ description, input_schema: schema, strict }) };
@@ -104,7 +105,7 @@ export function writeToolChoice(
       return { type: "tool", name: toolChoice.name, ...single };
     default: {
       const own = toolChoice.keep[protocol]?.["tool_choice"];
-      if (own === undefined) losses.push({ field: "tool_choice", reason: "unsupported" });
+      if (own === undefined) losses.push({ field: "toolChoice", reason: "unsupported" });
       return own as JsonObject | undefined;
     }
   }

@@ -4,7 +4,7 @@ import type { Loss } from "../../kernel/loss.ts";
 import type { Extra } from "../../kernel/request.ts";
 import { opaqueName } from "../shared/extra.ts";
 import { objectOf, without } from "../shared/json.ts";
-import { writeArguments } from "./arguments.ts";
+import { objectArguments } from "../shared/object-arguments.ts";
 import { sealSignature } from "./signature.ts";
 
 /** What is known of a part when it ends. */
@@ -35,9 +35,9 @@ export function wholePart(
   const own = about.keep?.gemini;
   switch (head.type) {
     case "tool-call": {
-      const { args, wrapped } = writeArguments(text);
-      if (wrapped) about.lost({ field: "tool-call.arguments", reason: "approximated" });
-      const call = { ...objectOf(own?.["functionCall"]), id: head.id, name: head.name, args };
+      const { value, isSame } = objectArguments({ tool: head.tool, arguments: text });
+      if (!isSame) about.lost({ field: "tool-call.arguments", reason: "approximated" });
+      const call = { ...objectOf(own?.["functionCall"]), id: head.id, name: head.name, args: value };
       return { functionCall: call, ...besides(about, true) };
     }
     case "image":

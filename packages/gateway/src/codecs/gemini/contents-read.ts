@@ -3,6 +3,8 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Message, Part, Role } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
 import { objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
+import { OpenCalls } from "../shared/open-calls.ts";
+import type { OpenCall } from "../shared/open-calls.ts";
 import { readArguments } from "./arguments.ts";
 import { camel } from "./names.ts";
 import { innerRest, partState, readOutput, readOutputMedia, readPart } from "./parts-read.ts";
@@ -17,11 +19,6 @@ const roles: ReadonlyMap<string, Role> = new Map<string, Role>([
   ["system", "system"],
 ]);
 
-interface OpenCall {
-  readonly id: string;
-  readonly name: string;
-}
-
 /**
  * Reads `contents` in their order. Calls without an id get one from their place, the same on every replay. A response
  * without an id belongs to the first call of its name that has no response yet, and one without a name to the first
@@ -30,7 +27,7 @@ interface OpenCall {
 export class ContentsReader {
   readonly #complaints: Complaints;
   readonly #ids = new Set<string>();
-  #open: OpenCall[] = [];
+  #open = new OpenCalls();
   /** Ids that responses of this content name: those calls are not for responses without one. */
   #claimed: ReadonlySet<Json | undefined> = new Set();
   #lastRole: Role | undefined;
@@ -48,7 +45,7 @@ export class ContentsReader {
     const role = roles.get(word);
     if (role === undefined) return this.#complaints.wrongValue(`${path}.role`, word, ["user", "model"]);
     // A turn of the model's that follows an answer begins anew: what it did not get by now never comes.
-    if (role === "assistant" && this.#lastRole !== "assistant") this.#open = [];
+    if (role === "assistant" && this.#lastRole !== "assistant") this.#open = new OpenCalls();
     this.#lastRole = role;
     const parts = this.#parts(content["parts"], `${path}.parts`, index);
     const rest = unlessEmpty(without(content, new Set(["role", "parts"])));
@@ -80,7 +77,7 @@ export class ContentsReader {
     if (name === undefined) return [];
     const id = textOf(call["id"]) ?? this.#unusedId(at.fallback);
     this.#ids.add(id);
-    this.#open.push({ id, name });
+    this.#open.add({ id, name });
     const state = partState(part, innerRest("functionCall", call, ["id", "name", "args"]));
     return [{ type: "tool-call", id, name, arguments: readArguments(call["args"]), tool: "function", ...state }];
   }
@@ -106,12 +103,9 @@ export class ContentsReader {
 
   /** The call that a response belongs to, which is then no longer open. */
   #answered(id: string | undefined, name: string | undefined): OpenCall | undefined {
-    let place = id === undefined ? -1 : this.#open.findIndex((call) => call.id === id);
+    const named = id === undefined ? undefined : this.#open.takeById(id);
     // An id of the client's own making, for a call that came without one.
-    if (place < 0) {
-      place = this.#open.findIndex((call) => (name === undefined || call.name === name) && !this.#claimed.has(call.id));
-    }
-    return place < 0 ? undefined : this.#open.splice(place, 1)[0];
+    return named ?? this.#open.takeFirst(name, this.#claimed);
   }
 
   #unusedId(wanted: string): string {

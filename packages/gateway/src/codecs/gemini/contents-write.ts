@@ -12,6 +12,8 @@ interface Content {
   /** It holds functions' responses, which must stand right behind their calls, together and alone. */
   readonly results: boolean;
   readonly parts: JsonObject[];
+  /** What stands behind functions' responses. */
+  readonly behind: JsonObject[];
   readonly rest: JsonObject;
 }
 
@@ -41,7 +43,11 @@ export class ContentsWriter {
     const system = messages.slice(0, leading).flatMap((message, index) => this.#plain(message, `messages[${index}]`));
     for (const [index, message] of messages.entries()) if (index >= leading) this.#message(message, index);
     if (wantsSignatures(this.#model)) for (const content of this.#contents) signFirstCall(content);
-    const contents = this.#contents.map(({ role, parts, rest }): JsonObject => ({ ...rest, role, parts }));
+    const contents = this.#contents.map(({ role, parts, behind, rest }): JsonObject => ({
+      ...rest,
+      role,
+      parts: [...parts, ...behind],
+    }));
     if (contents.length > 0) return { contents, ...(system.length > 0 && { systemInstruction: { parts: system } }) };
     // Google wants at least one content, and one that says something.
     this.#losses.push({ field: "messages", reason: "approximated" });
@@ -81,7 +87,8 @@ export class ContentsWriter {
 
   /** What follows responses stays behind all of them, also behind those of the next message. */
   #addBehind(parts: readonly JsonObject[]): void {
-    this.#contents.at(-1)?.parts.push(...parts);
+    const behind = this.#contents.at(-1)?.behind;
+    for (const part of parts) behind?.push(part);
   }
 
   #reminder(message: Message, path: string): void {
@@ -92,15 +99,14 @@ export class ContentsWriter {
     this.#add({ role: "user", results: false, parts, rest: {} });
   }
 
-  #add(content: Content): void {
+  #add(content: Omit<Content, "behind">): void {
     if (content.parts.length === 0) return;
     const last = this.#contents.at(-1);
     if (last === undefined || last.role !== content.role || last.results !== content.results) {
-      this.#contents.push({ ...content, parts: [...content.parts] });
+      this.#contents.push({ ...content, parts: [...content.parts], behind: [] });
       return;
     }
-    const behind = content.results ? last.parts.findIndex((part) => part["functionResponse"] === undefined) : -1;
-    last.parts.splice(behind < 0 ? last.parts.length : behind, 0, ...content.parts);
+    for (const part of content.parts) last.parts.push(part);
   }
 }
 

@@ -75,7 +75,7 @@ export function writeEmbeddingRequest(request: CanonicalRequest, _dialect: Diale
   const options = arrayOf(own[each]);
   if (request.user !== undefined) losses.push({ field: "user", reason: "unsupported" });
   const requests = request.inputs.map((input, index): JsonObject => {
-    if (typeof input !== "string") losses.push({ field: `input[${index}]`, reason: "unsupported" });
+    if (typeof input !== "string") losses.push({ field: `inputs[${index}]`, reason: "unsupported" });
     return {
       ...(options.length > 0 ? objectOf(options[index]) : own),
       model: `models/${request.model}`,

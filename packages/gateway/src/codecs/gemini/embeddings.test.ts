@@ -104,5 +104,5 @@ test("token ids, which Gemini does not take, are told", () => {
     { operation: "embed", model: "m", inputs: [[1, 2]] },
     dialect,
   );
-  assert.deepEqual(losses, [{ field: "input[0]", reason: "unsupported" }]);
+  assert.deepEqual(losses, [{ field: "inputs[0]", reason: "unsupported" }]);
 });

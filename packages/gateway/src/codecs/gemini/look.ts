@@ -4,8 +4,6 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import { arrayOf, countOf, objectOf, textOf } from "../shared/json.ts";
 import { readError } from "./errors.ts";
 
-export const noFinish = "The provider's answer ended before it was complete.";
-export const notJson = "The provider sent an event that is not a JSON object.";
 export const noCandidates = "The provider's answer has no candidates.";
 
 /** An event's JSON; undefined for what is none. Errors come as lists too, of which the first counts. */

@@ -3,6 +3,7 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Extra, MediaSource, Part } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
 import { arrayOf, objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
+import { audioFormat } from "../shared/media.ts";
 import { camel } from "./names.ts";
 import { unsealSignature } from "./signature.ts";
 
@@ -91,11 +92,6 @@ function mediaPart(
     return { type: "audio", source, format: audioFormat(mediaType), ...state({ ...from.inner, ...named }) };
   }
   return { type: "file", source, ...compact({ filename: name }), ...state(from.inner) };
-}
-
-function audioFormat(mediaType: string): string {
-  const format = mediaType.slice("audio/".length).replace(/^x-/, "");
-  return format === "mpeg" ? "mp3" : format;
 }
 
 /** Words under which a function's output stands alone in its response. `error` tells that it failed. */

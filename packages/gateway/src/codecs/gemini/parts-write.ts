@@ -4,7 +4,7 @@ import type { Loss } from "../../kernel/loss.ts";
 import type { AudioPart, FilePart, ImagePart, Part, ToolCallPart, ToolResultPart } from "../../kernel/request.ts";
 import { parseExactObject } from "../shared/exact.ts";
 import { objectOf, textOf, without } from "../shared/json.ts";
-import { writeArguments } from "./arguments.ts";
+import { objectArguments } from "../shared/object-arguments.ts";
 
 /** Marks in `keep.gemini` that are ours, and inner objects whose fields go inside. */
 const marks = new Set(["thought", "key", "json", "whole", "parts", "displayName"]);
@@ -55,9 +55,9 @@ function writePart(part: Part, path: string, losses: Loss[]): JsonObject | undef
 }
 
 function writeCall(part: ToolCallPart, path: string, losses: Loss[]): JsonObject {
-  const { args, wrapped } = writeArguments(part.arguments);
-  if (wrapped) losses.push({ field: `${path}.arguments`, reason: "approximated" });
-  const call = { ...keptInside(part, "functionCall"), id: part.id, name: part.name, args };
+  const { value, isSame } = objectArguments(part);
+  if (!isSame) losses.push({ field: `${path}.arguments`, reason: "approximated" });
+  const call = { ...keptInside(part, "functionCall"), id: part.id, name: part.name, args: value };
   return { functionCall: call, ...besides(part) };
 }
 

@@ -214,7 +214,7 @@ const argumentTexts: readonly (readonly [text: string, args: string, losses: num
   ["", "{}", 0],
   ["null", "{}", 0],
   ['{"id":9007199254740993}', '{"id":9007199254740993}', 0],
-  ["[1]", '{"input":[1]}', 1],
+  ["[1]", '{"input":"[1]"}', 1],
   ["*** Begin", '{"input":"*** Begin"}', 1],
 ];
 for (const [given, args, count] of argumentTexts) {
@@ -369,9 +369,9 @@ test("what Gemini has no room for is told", () => {
   });
   assert.deepEqual(losses.toSorted(), [
     "logit_bias unsupported",
-    "minP unsupported",
     "parallelToolCalls unsupported",
-    "stop approximated",
+    "sampling.minP unsupported",
+    "sampling.stop approximated",
     "tools[0].strict unsupported",
     "user unsupported",
     "verbosity unsupported",

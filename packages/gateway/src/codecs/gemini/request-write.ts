@@ -53,8 +53,8 @@ function writeThinkingConfig(request: GenerationRequest, losses: Loss[]): JsonOb
 
 function writeSampling(sampling: Sampling, losses: Loss[]): JsonObject {
   const { stop, logprobs, topLogprobs } = sampling;
-  if (sampling.minP !== undefined) losses.push({ field: "minP", reason: "unsupported" });
-  if (stop !== undefined && stop.length > mostStops) losses.push({ field: "stop", reason: "approximated" });
+  if (sampling.minP !== undefined) losses.push({ field: "sampling.minP", reason: "unsupported" });
+  if (stop !== undefined && stop.length > mostStops) losses.push({ field: "sampling.stop", reason: "approximated" });
   return compact({
     temperature: sampling.temperature,
     topP: sampling.topP,

@@ -1,16 +1,14 @@
 import type { DecodeContext, WireEvent } from "../../kernel/codec.ts";
-import type { AnswerEvent } from "../../kernel/event.ts";
-import { failure } from "../../kernel/failure.ts";
-import type { Failure } from "../../kernel/failure.ts";
 import { compact } from "../../kernel/json.ts";
 import type { JsonObject } from "../../kernel/json.ts";
-import type { Machine } from "../../kernel/machine.ts";
 import { ChangedFields, vendorExtra } from "../shared/extra.ts";
+import { EventDecoder, noFinish, notJson } from "../shared/event-decoder.ts";
 import { parseExactObject } from "../shared/exact.ts";
+import { idStem } from "../shared/id-stem.ts";
 import { arrayOf, objectOf, textOf } from "../shared/json.ts";
 import { CandidateReader } from "./candidate-read.ts";
 import { readFinish } from "./finish.ts";
-import { blockReason, candidateIndex, errorInside, noCandidates, noFinish, notJson, readChunk } from "./look.ts";
+import { blockReason, candidateIndex, errorInside, noCandidates, readChunk } from "./look.ts";
 import { readUsage, usageRemainder } from "./usage.ts";
 
 const answerFields = new Set(["candidates", "usageMetadata", "modelVersion", "responseId", "error"]);
@@ -19,7 +17,7 @@ const answerFields = new Set(["candidates", "usageMetadata", "modelVersion", "re
  * Decodes Gemini's chunks. Only the end of the stream tells that an answer is over: a finish reason may come with
  * every chunk, and what follows it still counts. An end without one is a failure.
  */
-export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
+export class AnswerDecoder extends EventDecoder {
   readonly #idStem: string;
   readonly #whole: boolean;
   readonly #candidates = new Map<number, CandidateReader>();
@@ -28,66 +26,50 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
   #usage = "";
   #blocked: string | undefined;
   #started = false;
-  #over = false;
-  #out: AnswerEvent[] = [];
 
   constructor(context: DecodeContext, whole = false) {
-    this.#idStem = `call_${context.id.replace(/[^A-Za-z0-9_-]/g, "").slice(-48)}`;
+    super();
+    this.#idStem = `call_${idStem(context.id)}`;
     this.#whole = whole;
   }
 
-  push(event: WireEvent): readonly AnswerEvent[] {
-    if (this.#over || event.data === "") return [];
+  protected readEvent(event: WireEvent): void {
     const chunk = parseExactObject(event.data) ?? readChunk(event.data);
-    if (chunk === undefined) this.#fail(failure("broken-stream", notJson));
+    if (chunk === undefined) this.fail("broken-stream", notJson);
     else this.#chunk(chunk);
-    return this.#take();
   }
 
-  end(): readonly AnswerEvent[] {
-    if (!this.#over) this.#conclude();
-    return this.#take();
+  protected override ended(): void {
+    this.#conclude();
   }
 
-  /** The events of an unstreamed answer. */
-  whole(body: JsonObject): readonly AnswerEvent[] {
+  protected readWhole(body: JsonObject): void {
     this.#chunk(body);
-    if (!this.#over && this.#candidates.size === 0 && this.#blocked === undefined) {
-      this.#fail(failure("bad-response", noCandidates));
+    if (!this.over && this.#candidates.size === 0 && this.#blocked === undefined) {
+      this.fail("bad-response", noCandidates);
     }
-    return this.end();
-  }
-
-  #take(): readonly AnswerEvent[] {
-    const out = this.#out;
-    this.#out = [];
-    return out;
-  }
-
-  #fail(reason: Failure): void {
-    this.#over = true;
-    this.#out.push({ type: "failure", failure: reason });
+    if (!this.over) this.#conclude();
   }
 
   #conclude(): void {
-    this.#over = true;
+    this.over = true;
     const readers = [...this.#candidates];
     const complete = readers.every(([, reader]) => reader.finish !== undefined);
     if (readers.length === 0 ? this.#blocked === undefined : !complete) {
-      return this.#fail(failure("broken-stream", noFinish));
+      return this.fail("broken-stream", noFinish);
     }
     for (const [candidate, reader] of readers) {
       reader.close();
-      this.#out.push({ type: "finish", candidate, reason: readFinish(reader.finish ?? "", reader.hasCalls) });
+      this.emit({ type: "finish", candidate, reason: readFinish(reader.finish ?? "", reader.hasCalls) });
     }
     if (readers.length > 0 || this.#blocked === undefined) return;
     // A prompt may be blocked for reasons that are no finish reasons.
-    this.#out.push({ type: "finish", candidate: 0, reason: { unified: "content-filter", raw: this.#blocked } });
+    this.emit({ type: "finish", candidate: 0, reason: { unified: "content-filter", raw: this.#blocked } });
   }
 
   #chunk(chunk: JsonObject): void {
     const problem = errorInside(chunk);
-    if (problem !== undefined) return this.#fail(problem);
+    if (problem !== undefined) return this.failWith(problem);
     const candidates = arrayOf(chunk["candidates"]);
     const usage = objectOf(chunk["usageMetadata"]);
     this.#blocked = blockReason(chunk) ?? this.#blocked;
@@ -103,12 +85,12 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
   #tell(chunk: JsonObject): void {
     const extra = vendorExtra("gemini", { answer: this.#fields.of(chunk) ?? {} });
     if (this.#started) {
-      if (extra !== undefined) this.#out.push({ type: "extra", candidate: 0, extra });
+      if (extra !== undefined) this.emit({ type: "extra", candidate: 0, extra });
       return;
     }
     this.#started = true;
     const time = Date.parse(textOf(chunk["createTime"]) ?? "");
-    this.#out.push({
+    this.emit({
       type: "start",
       ...compact({
         id: textOf(chunk["responseId"]),
@@ -126,7 +108,7 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
         index,
         whole: this.#whole,
         newId: () => `${this.#idStem}_${this.#calls++}`,
-        emit: (event) => void this.#out.push(event),
+        emit: (event) => this.emit(event),
       });
       this.#candidates.set(index, reader);
     }
@@ -138,6 +120,6 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
     if (text === this.#usage) return;
     this.#usage = text;
     const extra = vendorExtra("gemini", { usage: usageRemainder(usage) });
-    this.#out.push({ type: "usage", usage: readUsage(usage), ...compact({ extra }) });
+    this.emit({ type: "usage", usage: readUsage(usage), ...compact({ extra }) });
   }
 }

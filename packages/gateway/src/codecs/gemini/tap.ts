@@ -1,12 +1,11 @@
-import type { Observation, Tap, TapVerdict, WireEvent } from "../../kernel/codec.ts";
-import { failure } from "../../kernel/failure.ts";
-import type { Failure } from "../../kernel/failure.ts";
+import type { TapVerdict, WireEvent } from "../../kernel/codec.ts";
 import { isJsonObject } from "../../kernel/json.ts";
 import type { JsonObject } from "../../kernel/json.ts";
+import { notJson } from "../shared/event-decoder.ts";
+import { EventTap } from "../shared/event-tap.ts";
 import { arrayOf, objectOf, textOf } from "../shared/json.ts";
 import { readFinish } from "./finish.ts";
-import { blockReason, candidateIndex, errorInside, isMeaningful } from "./look.ts";
-import { noCandidates, noFinish, notJson, readChunk } from "./look.ts";
+import { blockReason, candidateIndex, errorInside, isMeaningful, noCandidates, readChunk } from "./look.ts";
 import { readUsage } from "./usage.ts";
 
 interface Watched {
@@ -15,17 +14,13 @@ interface Watched {
 }
 
 /** Watches Gemini's answers. Judges completeness exactly as the decoder does: only the end of the stream is the end. */
-export class GeminiTap implements Tap {
-  readonly seen: Observation = { started: false, finished: false, done: false };
+export class GeminiTap extends EventTap {
   readonly #candidates = new Map<number, Watched>();
   #blocked: string | undefined;
 
-  event(event: WireEvent): TapVerdict {
-    const { seen } = this;
-    if (seen.failure !== undefined || seen.done) return "drop";
-    if (event.data === "") return "pass";
+  protected lookAt(event: WireEvent): TapVerdict {
     const chunk = readChunk(event.data);
-    if (chunk === undefined) return this.#fail(failure("broken-stream", notJson));
+    if (chunk === undefined) return this.fail("broken-stream", notJson);
     return this.#chunk(chunk);
   }
 
@@ -33,27 +28,20 @@ export class GeminiTap implements Tap {
     const { seen } = this;
     this.#chunk(body);
     if (seen.failure !== undefined) return;
-    if (this.#candidates.size === 0 && this.#blocked === undefined) this.#fail(failure("bad-response", noCandidates));
+    if (this.#candidates.size === 0 && this.#blocked === undefined) this.fail("bad-response", noCandidates);
     else this.end();
   }
 
-  end(): string {
-    const { seen } = this;
-    if (seen.failure !== undefined || seen.done) return "";
-    if (seen.finished) seen.done = true;
-    else this.#fail(failure("broken-stream", noFinish));
+  protected override ended(): string {
+    if (!this.seen.finished) return super.ended();
+    this.seen.done = true;
     return "";
-  }
-
-  #fail(reason: Failure): TapVerdict {
-    this.seen.failure = reason;
-    return "drop";
   }
 
   #chunk(chunk: JsonObject): TapVerdict {
     const { seen } = this;
     const problem = errorInside(chunk);
-    if (problem !== undefined) return this.#fail(problem);
+    if (problem !== undefined) return this.failWith(problem);
     const model = textOf(chunk["modelVersion"]);
     if (seen.model === undefined && model !== undefined) seen.model = model;
     this.#blocked = blockReason(chunk) ?? this.#blocked;

@@ -3,16 +3,15 @@ import type { JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { GenerationRequest, Tool, ToolChoice } from "../../kernel/request.ts";
 import { foreignLosses } from "../shared/extra.ts";
-import { lowerParameters } from "../shared/json-schema.ts";
+import { lowerParameters, SchemaBudget } from "../shared/json-schema.ts";
 import { arrayOf, objectOf, unlessEmpty } from "../shared/json.ts";
-
-/** Custom tools were made functions before; should one come here, it is given a string. */
-const freeText: JsonObject = { type: "object", properties: { input: { type: "string" } }, required: ["input"] };
+import { freeTextParameters } from "../shared/object-arguments.ts";
 
 /** `tools` and `toolConfig`. Functions stand in one tool, Google's own behind it. */
 export function writeTools(request: GenerationRequest, losses: Loss[]): JsonObject {
   const own = request.extra?.gemini ?? {};
-  const functions = request.tools.map((tool, index) => writeDeclaration(tool, `tools[${index}]`, losses));
+  const budget = new SchemaBudget();
+  const functions = request.tools.map((tool, index) => writeDeclaration(tool, `tools[${index}]`, { losses, budget }));
   const tools = [...(functions.length > 0 ? [{ functionDeclarations: functions }] : []), ...arrayOf(own["tools"])];
   if (request.parallelToolCalls === false && functions.length > 0) {
     losses.push({ field: "parallelToolCalls", reason: "unsupported" });
@@ -26,17 +25,21 @@ export function writeTools(request: GenerationRequest, losses: Loss[]): JsonObje
  * `parameters`, takes objects without properties and choices of numbers; lowered all the same, since references and
  * rarer keywords are refused or ignored there too.
  */
-function writeDeclaration(tool: Tool, path: string, losses: Loss[]): JsonObject {
+function writeDeclaration(
+  tool: Tool,
+  path: string,
+  { losses, budget }: { readonly losses: Loss[]; readonly budget: SchemaBudget },
+): JsonObject {
   losses.push(...foreignLosses(tool.extra, "gemini", `${path}.`));
   if (tool.strict === true) losses.push({ field: `${path}.strict`, reason: "unsupported" });
   if (tool.format !== undefined) losses.push({ field: `${path}.format`, reason: "unsupported" });
-  const parameters = tool.tool === "custom" ? freeText : tool.parameters;
+  const parameters = tool.tool === "custom" ? freeTextParameters : tool.parameters;
   return {
     ...tool.extra?.gemini,
     name: tool.name,
     ...compact({
       description: tool.description,
-      parametersJsonSchema: parameters && lowerParameters(parameters, { openApi: false }),
+      parametersJsonSchema: parameters && lowerParameters(parameters, { openApi: false }, budget),
     }),
   };
 }

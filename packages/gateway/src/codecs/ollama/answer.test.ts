@@ -81,7 +81,7 @@ const foreign: readonly (readonly [FinishReason, word: string, lost: readonly st
   [{ unified: "length", raw: "max_tokens" }, "length", []],
   [{ unified: "stop", raw: "length" }, "stop", []],
   [{ unified: "stop", raw: "stop_sequence", stopSequence: "x" }, "stop", []],
-  [{ unified: "content-filter", raw: "SAFETY" }, "stop", ["finish_reason"]],
+  [{ unified: "content-filter", raw: "SAFETY" }, "stop", ["finish"]],
   [{ unified: "other", raw: "pause_turn" }, "stop", []],
 ];
 
@@ -193,7 +193,7 @@ test("arguments that are no object are reported, and stay readable", () => {
   const { context, lost } = listening();
   const events = [...streamedCall(["{oops"]), finished("tool-calls")];
   assert.match(JSON.stringify(linesOf(ollama, events, context)), /"arguments":\{"input":"\{oops"\}/);
-  assert.deepEqual(lost, ["tool_calls.arguments"]);
+  assert.deepEqual(lost, ["tool-call.arguments"]);
 });
 
 test("every line has what the strictest client checks, and only the last is done", () => {
@@ -222,7 +222,7 @@ test("every line has what the strictest client checks, and only the last is done
     lines.map(({ done }) => done),
     [false, false, false, true],
   );
-  assert.deepEqual(lost, ["refusal", "content"]);
+  assert.deepEqual(lost, ["refusal", "opaque"]);
   assert.deepEqual(bodyOf(ollama.ingress.writeAnswer(events, context)), {
     model: "asked",
     created_at: "2023-11-14T22:13:20.000Z",

@@ -16,7 +16,7 @@ export function writeAnswer(form: Form, events: readonly AnswerEvent[], context:
     context.lost({ field: "candidates", reason: "unsupported" });
   const parts = candidate?.parts ?? [];
   const reason = candidate?.finish ?? { unified: "stop", raw: "" };
-  if (reason.unified === "content-filter") context.lost({ field: "finish_reason", reason: "approximated" });
+  if (reason.unified === "content-filter") context.lost({ field: "finish", reason: "approximated" });
   for (const { head } of parts) {
     const loss = lossOf(head);
     if (loss !== undefined) context.lost(loss);

@@ -1,10 +1,6 @@
 import type { Json } from "../../kernel/json.ts";
 import { arrayOf, objectOf, textOf } from "../shared/json.ts";
-
-interface OpenCall {
-  readonly id: string;
-  readonly name: string;
-}
+import { OpenCalls } from "../shared/open-calls.ts";
 
 /**
  * Ties the answers of tools to calls. Ollama's ids are optional on both sides: a call without one gets one from its
@@ -16,7 +12,7 @@ export class CallIds {
   readonly #taken: ReadonlySet<string>;
   readonly #names = new Map<string, string>();
   /** Calls of the latest turn that were not answered yet. */
-  #open: OpenCall[] = [];
+  #open = new OpenCalls();
 
   constructor(messages: readonly Json[]) {
     this.#taken = new Set(messages.flatMap(givenIds));
@@ -24,13 +20,13 @@ export class CallIds {
 
   /** A turn with calls begins: nobody answers those of an earlier one without naming their id. */
   begin(): void {
-    this.#open = [];
+    this.#open = new OpenCalls();
   }
 
   call(given: string | undefined, name: string, place: readonly [message: number, call: number]): string {
     const id = given ?? this.#free(`call_${place[0]}_${place[1]}`);
     this.#names.set(id, name);
-    this.#open.push({ id, name });
+    this.#open.add({ id, name });
     return id;
   }
 
@@ -41,12 +37,10 @@ export class CallIds {
     message: number,
   ): { readonly id: string; readonly name: string | undefined } {
     if (given !== undefined) {
-      this.#open = this.#open.filter(({ id }) => id !== given);
+      while (this.#open.takeById(given) !== undefined) continue;
       return { id: given, name: name ?? this.#names.get(given) };
     }
-    const index = name === undefined ? 0 : this.#open.findIndex((call) => call.name === name);
-    const [found] = index < 0 ? [] : this.#open.splice(index, 1);
-    return found ?? { id: this.#free(`call_${message}_answer`), name };
+    return this.#open.takeFirst(name) ?? { id: this.#free(`call_${message}_answer`), name };
   }
 
   #free(wanted: string): string {

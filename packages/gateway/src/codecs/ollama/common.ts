@@ -78,8 +78,8 @@ export function writeCommon(
 /** What no request of Ollama's can say. */
 function unsaid(request: GenerationRequest): readonly Loss[] {
   const lost = {
-    parallel_tool_calls: request.parallelToolCalls === false,
-    n: (request.candidates ?? 1) > 1,
+    parallelToolCalls: request.parallelToolCalls === false,
+    candidates: (request.candidates ?? 1) > 1,
     verbosity: request.verbosity !== undefined,
     user: request.user !== undefined,
   };

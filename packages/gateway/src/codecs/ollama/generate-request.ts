@@ -70,7 +70,7 @@ export function writeRequest(request: CanonicalRequest, dialect: Dialect): Writt
     ...(prompt.images.length > 0 && { images: prompt.images }),
   };
   if (request.tools.length > 0) losses.push({ field: "tools", reason: "unsupported" });
-  if (request.toolChoice !== undefined) losses.push({ field: "tool_choice", reason: "unsupported" });
+  if (request.toolChoice !== undefined) losses.push({ field: "toolChoice", reason: "unsupported" });
   const own = request.extra?.[protocol] ?? {};
   return { body: writeCommon(request, { own, content, dialect, losses }), losses };
 }
@@ -79,7 +79,7 @@ function write(messages: readonly Message[], from: number, losses: Loss[]) {
   const written = messages.map(({ parts, extra }, index) => {
     const path = `messages[${from + index}]`;
     losses.push(...foreignLosses(extra, protocol, `${path}.`));
-    return writeContent(parts.flatMap(spoken), { path: `${path}.content`, losses, separator: betweenTexts });
+    return writeContent(parts.flatMap(spoken), { path: `${path}.parts`, losses, separator: betweenTexts });
   });
   return {
     content: written.map(({ content }) => content).join("\n\n"),

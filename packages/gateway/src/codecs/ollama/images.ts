@@ -1,4 +1,5 @@
 import type { ImagePart } from "../../kernel/request.ts";
+import { readDataUrl } from "../shared/media.ts";
 
 /** How the base64 of each image format begins. */
 const beginnings: readonly (readonly [string, string])[] = [
@@ -9,8 +10,6 @@ const beginnings: readonly (readonly [string, string])[] = [
   ["Qk", "image/bmp"],
 ];
 
-const dataUrl = /^data:([^;,]*);base64,/;
-
 /** The media type of raw base64, which Ollama does not name. */
 export function mediaTypeOf(base64: string): string {
   return beginnings.find(([beginning]) => base64.startsWith(beginning))?.[1] ?? "image/png";
@@ -19,9 +18,8 @@ export function mediaTypeOf(base64: string): string {
 /** An entry of `images`: raw base64. Data URLs and URLs are not Ollama's form, but clients send them. */
 export function readImage(text: string): ImagePart {
   if (/^https?:\/\//i.test(text)) return { type: "image", source: { kind: "url", url: text } };
-  const mark = dataUrl.exec(text.slice(0, 200));
-  const base64 = mark === null ? text : text.slice(mark[0].length);
-  return { type: "image", source: { kind: "data", mediaType: mark?.[1] || mediaTypeOf(base64), base64 } };
+  const { mediaType, base64 } = readDataUrl(text) ?? { mediaType: "", base64: text };
+  return { type: "image", source: { kind: "data", mediaType: mediaType || mediaTypeOf(base64), base64 } };
 }
 
 /** The raw base64 of an image; undefined for one that is only named. */

@@ -1,15 +1,13 @@
 import type { DecodeContext, WireEvent } from "../../kernel/codec.ts";
-import type { AnswerEvent, PartHead } from "../../kernel/event.ts";
-import type { Failure } from "../../kernel/failure.ts";
-import { failure } from "../../kernel/failure.ts";
+import type { PartHead } from "../../kernel/event.ts";
 import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
-import type { Machine } from "../../kernel/machine.ts";
 import type { Extra } from "../../kernel/request.ts";
+import { EventDecoder, noFinish, notJson } from "../shared/event-decoder.ts";
 import { parseExactObject } from "../shared/exact.ts";
 import { ChangedFields, vendorExtra } from "../shared/extra.ts";
+import { idStem } from "../shared/id-stem.ts";
 import { arrayOf, objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
-import { noFinish, notJson } from "../shared/openai-decoder.ts";
 import { readArguments } from "./arguments.ts";
 import { errorIn } from "./errors.ts";
 import { readCounts, readDone } from "./finish.ts";
@@ -36,7 +34,7 @@ export const noAnswer = "The provider's answer has no message.";
  * Decodes the lines of an answer. Only `done: true` is an end; what comes before it grows, but for calls, which come
  * whole, in one line or in several.
  */
-export class LineDecoder implements Machine<WireEvent, AnswerEvent> {
+export class LineDecoder extends EventDecoder {
   readonly #form: Form;
   readonly #stem: string;
   readonly #fields: ChangedFields;
@@ -45,50 +43,30 @@ export class LineDecoder implements Machine<WireEvent, AnswerEvent> {
   #parts = 0;
   #calls = 0;
   #started = false;
-  #over = false;
-  #out: AnswerEvent[] = [];
 
   constructor(form: Form, context: DecodeContext) {
+    super();
     this.#form = form;
-    this.#stem = context.id.replace(/[^A-Za-z0-9_-]/g, "").slice(-40);
+    this.#stem = idStem(context.id);
     this.#fields = new ChangedFields(new Set([...lineFields, ...form.fields]));
   }
 
-  push(event: WireEvent): readonly AnswerEvent[] {
-    if (this.#over || event.data === "") return [];
+  protected readEvent(event: WireEvent): void {
     const line = parseExactObject(event.data);
-    if (line === undefined) this.#fail(failure("broken-stream", notJson));
+    if (line === undefined) this.fail("broken-stream", notJson);
     else this.#line(line, line["done"] === true);
-    return this.#take();
   }
 
-  end(): readonly AnswerEvent[] {
-    if (!this.#over) this.#fail(failure("broken-stream", noFinish));
-    return this.#take();
-  }
-
-  /** The events of an unstreamed answer, which is whole unless it says otherwise. */
-  whole(body: JsonObject): readonly AnswerEvent[] {
+  /** A whole answer is complete unless it says otherwise. */
+  protected readWhole(body: JsonObject): void {
     const answers = this.#form.read(body) !== undefined;
     this.#line(body, body["done"] === true || (answers && (body["done"] ?? null) === null));
-    if (!this.#over) this.#fail(failure("bad-response", answers ? noFinish : noAnswer));
-    return this.#take();
-  }
-
-  #take(): readonly AnswerEvent[] {
-    const out = this.#out;
-    this.#out = [];
-    return out;
-  }
-
-  #fail(reason: Failure): void {
-    this.#over = true;
-    this.#out.push({ type: "failure", failure: reason });
+    if (!this.over) this.fail("bad-response", answers ? noFinish : noAnswer);
   }
 
   #line(line: JsonObject, done: boolean): void {
     const problem = errorIn(line);
-    if (problem !== undefined) return this.#fail(problem);
+    if (problem !== undefined) return this.failWith(problem);
     const said = this.#form.read(line);
     // Progress of another kind, such as that of a pull, is no answer.
     if (said === undefined && !done) return;
@@ -104,9 +82,9 @@ export class LineDecoder implements Machine<WireEvent, AnswerEvent> {
     if (!this.#started) {
       this.#started = true;
       const start = { model: textOf(line["model"]), created: secondsOf(line["created_at"]), extra };
-      this.#out.push({ type: "start", ...compact(start) });
+      this.emit({ type: "start", ...compact(start) });
     } else if (extra !== undefined) {
-      this.#out.push({ type: "extra", candidate: 0, extra });
+      this.emit({ type: "extra", candidate: 0, extra });
     }
   }
 
@@ -128,7 +106,7 @@ export class LineDecoder implements Machine<WireEvent, AnswerEvent> {
     for (const call of arrayOf(said.calls)) this.#call(objectOf(call));
     const rest = this.#messageFields.of(said.rest);
     const extra = rest && vendorExtra(this.#form.protocol, { message: rest });
-    if (extra !== undefined) this.#out.push({ type: "extra", candidate: 0, extra });
+    if (extra !== undefined) this.emit({ type: "extra", candidate: 0, extra });
   }
 
   #image(base64: string | undefined): void {
@@ -151,8 +129,8 @@ export class LineDecoder implements Machine<WireEvent, AnswerEvent> {
   #whole(head: PartHead, text: string, keep: Extra | undefined): void {
     this.#close();
     const part = this.#start(head);
-    this.#out.push({ type: "part-delta", candidate: 0, part, text });
-    this.#out.push({ type: "part-end", candidate: 0, part, ...compact({ keep }) });
+    this.emit({ type: "part-delta", candidate: 0, part, text });
+    this.emit({ type: "part-end", candidate: 0, part, ...compact({ keep }) });
   }
 
   #grow(type: "text" | "reasoning", text: string, logprobs: Json | undefined): void {
@@ -160,19 +138,19 @@ export class LineDecoder implements Machine<WireEvent, AnswerEvent> {
       this.#close();
       this.#open = { part: this.#start({ type }), type };
     }
-    this.#out.push({ type: "part-delta", candidate: 0, part: this.#open.part, text, ...compact({ logprobs }) });
+    this.emit({ type: "part-delta", candidate: 0, part: this.#open.part, text, ...compact({ logprobs }) });
   }
 
   #start(head: PartHead): number {
     const part = this.#parts;
     this.#parts += 1;
-    this.#out.push({ type: "part-start", candidate: 0, part, head });
+    this.emit({ type: "part-start", candidate: 0, part, head });
     return part;
   }
 
   #close(): void {
     if (this.#open === undefined) return;
-    this.#out.push({ type: "part-end", candidate: 0, part: this.#open.part });
+    this.emit({ type: "part-end", candidate: 0, part: this.#open.part });
     this.#open = undefined;
   }
 
@@ -180,10 +158,10 @@ export class LineDecoder implements Machine<WireEvent, AnswerEvent> {
   #finish(line: JsonObject, fields: JsonObject): void {
     this.#close();
     const usage = readCounts(line);
-    if (usage !== undefined) this.#out.push({ type: "usage", usage });
+    if (usage !== undefined) this.emit({ type: "usage", usage });
     const extra = vendorExtra(this.#form.protocol, { answer: fields });
     const reason = readDone(line, this.#calls > 0);
-    this.#out.push({ type: "finish", candidate: 0, reason, ...compact({ extra }) });
-    this.#over = true;
+    this.emit({ type: "finish", candidate: 0, reason, ...compact({ extra }) });
+    this.over = true;
   }
 }

@@ -8,8 +8,8 @@ import type { Extra } from "../../kernel/request.ts";
 import type { Usage } from "../../kernel/usage.ts";
 import { vendorFields } from "../shared/extra.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
+import { objectArguments } from "../shared/object-arguments.ts";
 import { SerialParts } from "../shared/serial.ts";
-import { writeArguments } from "./arguments.ts";
 import { writeStreamError } from "./errors.ts";
 import { writeCounts, writeDone } from "./finish.ts";
 import type { Form, Saying } from "./forms.ts";
@@ -52,10 +52,12 @@ export function lastFields(
   return { ...own, ...rest, done: true, done_reason: writeDone(reason), ...writeCounts(usage) };
 }
 
-/** In nanoseconds. */
+function nanoseconds(milliseconds: number): number {
+  return Math.max(0, Math.round(milliseconds * 1_000_000));
+}
+
 function writeDurations({ total, first }: Measured): JsonObject {
   if (total === undefined) return {};
-  const nanoseconds = (milliseconds: number) => Math.max(0, Math.round(milliseconds * 1_000_000));
   return {
     total_duration: nanoseconds(total),
     ...(first !== undefined && {
@@ -71,15 +73,15 @@ export function writeCall(
   { text, index, keep }: { readonly text: string; readonly index: number; readonly keep: JsonObject },
   lost: (loss: Loss) => void,
 ): JsonObject {
-  const { value, exact } = writeArguments(text, head.tool);
-  if (!exact) lost({ field: "tool_calls.arguments", reason: "approximated" });
+  const { value, isSame } = objectArguments({ tool: head.tool, arguments: text });
+  if (!isSame) lost({ field: "tool-call.arguments", reason: "approximated" });
   const called = { ...objectOf(keep["function"]), index, name: head.name, arguments: value };
   return { ...keep, id: head.id, function: called };
 }
 
 /** The loss that a part is, if it is one. */
 export function lossOf(head: PartHead): Loss | undefined {
-  if (head.type === "opaque") return { field: "content", reason: "unsupported" };
+  if (head.type === "opaque") return { field: head.type, reason: "unsupported" };
   return head.type === "refusal" ? { field: "refusal", reason: "approximated" } : undefined;
 }
 
@@ -154,7 +156,7 @@ export class LineEncoder implements Machine<AnswerEvent, string> {
         return [];
       case "finish":
         this.#finish ??= event.reason;
-        if (event.reason.unified === "content-filter") this.#lost({ field: "finish_reason", reason: "approximated" });
+        if (event.reason.unified === "content-filter") this.#lost({ field: "finish", reason: "approximated" });
         this.#fields(event.extra);
         return [];
       default:

@@ -1,36 +1,26 @@
-import type { Observation, Tap, TapVerdict, WireEvent } from "../../kernel/codec.ts";
-import type { Failure } from "../../kernel/failure.ts";
-import { failure } from "../../kernel/failure.ts";
+import type { TapVerdict, WireEvent } from "../../kernel/codec.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
-import { isJsonObject } from "../../kernel/json.ts";
+import { noFinish } from "../shared/event-decoder.ts";
+import { EventTap } from "../shared/event-tap.ts";
 import { objectOf, textOf } from "../shared/json.ts";
-import { noFinish, notJson } from "../shared/openai-decoder.ts";
 import { errorIn } from "./errors.ts";
 import { readCounts, readDone } from "./finish.ts";
 import type { Form } from "./forms.ts";
 import { noAnswer } from "./line-decode.ts";
 
 /** Watches the lines of an answer. Judges completeness exactly as the decoder does. */
-export class LineTap implements Tap {
-  readonly seen: Observation = { started: false, finished: false, done: false };
+export class LineTap extends EventTap {
   readonly #form: Form;
   #hasCalls = false;
 
   constructor(form: Form) {
+    super();
     this.#form = form;
   }
 
-  event(event: WireEvent): TapVerdict {
-    const { seen } = this;
-    if (seen.failure !== undefined || seen.done) return "drop";
-    if (event.data === "") return "pass";
-    let line: Json;
-    try {
-      line = JSON.parse(event.data);
-    } catch {
-      return this.#fail(failure("broken-stream", notJson));
-    }
-    if (!isJsonObject(line)) return this.#fail(failure("broken-stream", notJson));
+  protected lookAt(event: WireEvent): TapVerdict {
+    const line = this.parse(event.data);
+    if (line === undefined) return "drop";
     return this.#line(line, line["done"] === true);
   }
 
@@ -38,23 +28,13 @@ export class LineTap implements Tap {
     const { seen } = this;
     const answers = this.#form.read(body) !== undefined;
     this.#line(body, body["done"] === true || (answers && (body["done"] ?? null) === null));
-    if (seen.failure === undefined && !seen.done) this.#fail(failure("bad-response", answers ? noFinish : noAnswer));
-  }
-
-  end(): string {
-    if (!this.seen.done) this.seen.failure ??= failure("broken-stream", noFinish);
-    return "";
-  }
-
-  #fail(reason: Failure): TapVerdict {
-    this.seen.failure = reason;
-    return "drop";
+    if (seen.failure === undefined && !seen.done) this.fail("bad-response", answers ? noFinish : noAnswer);
   }
 
   #line(line: JsonObject, done: boolean): TapVerdict {
     const { seen } = this;
     const problem = errorIn(line);
-    if (problem !== undefined) return this.#fail(problem);
+    if (problem !== undefined) return this.failWith(problem);
     if (seen.model === undefined && typeof line["model"] === "string" && line["model"] !== "")
       seen.model = line["model"];
     const said = this.#form.read(line);

@@ -3,7 +3,7 @@ import type { Loss } from "../../kernel/loss.ts";
 import type { Message, Part, ToolCallPart, ToolResultPart } from "../../kernel/request.ts";
 import { foreignLosses } from "../shared/extra.ts";
 import { objectOf } from "../shared/json.ts";
-import { writeArguments } from "./arguments.ts";
+import { objectArguments } from "../shared/object-arguments.ts";
 import { betweenTexts, writeContent } from "./content.ts";
 import type { WrittenContent } from "./content.ts";
 
@@ -36,7 +36,7 @@ class MessageWriter {
   }
 
   #result(result: ToolResultPart, path: string): JsonObject {
-    if (result.isError === true) this.#losses.push({ field: `${path}.is_error`, reason: "approximated" });
+    if (result.isError === true) this.#losses.push({ field: `${path}.isError`, reason: "approximated" });
     const name = result.name ?? this.#names.get(result.id);
     return {
       role: "tool",
@@ -65,19 +65,21 @@ class MessageWriter {
       // What a model said in pieces was one text.
       ...this.#content(plain, path, ""),
       ...(thinking !== "" && { thinking }),
-      ...(calls.length > 0 && { tool_calls: calls.map((call) => this.#call(call, path)) }),
+      ...(calls.length > 0 && {
+        tool_calls: calls.map((call) => this.#call(call, `${path}.parts[${parts.indexOf(call)}]`)),
+      }),
     };
   }
 
   #call(call: ToolCallPart, path: string): JsonObject {
-    const { value, exact } = writeArguments(call.arguments, call.tool);
-    if (!exact) this.#losses.push({ field: `${path}.tool_calls.arguments`, reason: "approximated" });
+    const { value, isSame } = objectArguments(call);
+    if (!isSame) this.#losses.push({ field: `${path}.arguments`, reason: "approximated" });
     const kept = call.keep?.ollama ?? {};
     return { ...kept, id: call.id, function: { ...objectOf(kept["function"]), name: call.name, arguments: value } };
   }
 
   #content(parts: readonly Part[], path: string, separator: string): JsonObject {
-    return fieldsOf(writeContent(parts, { path: `${path}.content`, losses: this.#losses, separator }));
+    return fieldsOf(writeContent(parts, { path: `${path}.parts`, losses: this.#losses, separator }));
   }
 }
 

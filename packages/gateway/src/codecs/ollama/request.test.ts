@@ -120,7 +120,7 @@ const written: readonly (readonly [
     "a call that must come",
     { tools: [canonicalTool], toolChoice: { type: "required" } },
     { tools: [tool] },
-    ["tool_choice"],
+    ["toolChoice"],
   ],
   [
     "a tool that must be called",
@@ -129,7 +129,7 @@ const written: readonly (readonly [
       toolChoice: { type: "tool", tool: "function", name: "f" },
     },
     { tools: [tool] },
-    ["tool_choice"],
+    ["toolChoice"],
   ],
   [
     "a tool without a schema",
@@ -147,7 +147,7 @@ const written: readonly (readonly [
       extra: { "openai-chat": { logit_bias: { 1: 2 } } },
     },
     {},
-    ["logit_bias", "parallel_tool_calls", "n", "verbosity", "user"],
+    ["logit_bias", "parallelToolCalls", "candidates", "verbosity", "user"],
   ],
   ["parallel calls", { parallelToolCalls: true }, {}, []],
 ];

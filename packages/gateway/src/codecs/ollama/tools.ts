@@ -5,6 +5,7 @@ import type { GenerationRequest, Tool, ToolChoice } from "../../kernel/request.t
 import type { Complaints } from "../shared/complaints.ts";
 import { foreignLosses } from "../shared/extra.ts";
 import { arrayOf, objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
+import { freeTextParameters } from "../shared/object-arguments.ts";
 
 const functionFields = new Set(["name", "description", "parameters"]);
 
@@ -66,7 +67,7 @@ export function writeTools(request: GenerationRequest, losses: Loss[]): JsonObje
   const given = [...tools.map(writeTool), ...arrayOf(request.extra?.ollama?.["tools"])];
   if (toolChoice?.type === "none" || given.length === 0) return {};
   if (toolChoice !== undefined && toolChoice.type !== "auto") {
-    losses.push({ field: "tool_choice", reason: toolChoice.type === "opaque" ? "unsupported" : "approximated" });
+    losses.push({ field: "toolChoice", reason: toolChoice.type === "opaque" ? "unsupported" : "approximated" });
   }
   const chosen = toolChoice?.type === "tool" ? tools.filter(({ name }) => name === toolChoice.name) : [];
   return { tools: chosen.length > 0 ? chosen.map(writeTool) : given };
@@ -79,15 +80,13 @@ function unsaid(tool: Tool, path: string): readonly Loss[] {
   ];
 }
 
-/** Arguments of a tool that takes free text. */
-const freeText: JsonObject = { type: "object", properties: { input: { type: "string" } }, required: ["input"] };
 /** Ollama's templates count on a schema. */
 const noArguments: JsonObject = { type: "object", properties: {} };
 
 function writeTool(tool: Tool): JsonObject {
   const rest = tool.extra?.ollama ?? {};
   const { name, description } = tool;
-  const parameters = tool.parameters ?? (tool.tool === "custom" ? freeText : noArguments);
+  const parameters = tool.parameters ?? (tool.tool === "custom" ? freeTextParameters : noArguments);
   return {
     ...rest,
     type: "function",

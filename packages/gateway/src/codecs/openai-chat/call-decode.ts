@@ -1,6 +1,7 @@
 import type { PartHead } from "../../kernel/event.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Extra } from "../../kernel/request.ts";
+import { idStem } from "../shared/id-stem.ts";
 import { countOf, objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
 
 interface Call {
@@ -48,7 +49,7 @@ export class CallTable {
 
   /** `stem` tells the answer and candidate apart from others in made-up ids. */
   constructor(stem: string, parts: Parts) {
-    this.#idStem = `call_${stem.replace(/[^A-Za-z0-9_-]/g, "").slice(-48)}`;
+    this.#idStem = `call_${idStem(stem)}`;
     this.#parts = parts;
   }
 

@@ -2,6 +2,7 @@ import type { PartHead } from "../../kernel/event.ts";
 import type { JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
+import { writeDataUrl } from "../shared/media.ts";
 
 /** The forms of chat that a client's own request shows, in which it wants its answer. */
 export interface ClientForm {
@@ -41,13 +42,13 @@ export function callLosses(
 ): readonly Loss[] {
   if (!form.legacy) return [];
   // The legacy form has room for one call, of a function.
-  if (place > 0) return [{ field: `tool_calls[${place}]`, reason: "unsupported" }];
-  return head.tool === "custom" ? [{ field: "tool_calls[0].type", reason: "approximated" }] : [];
+  if (place > 0) return [{ field: "tool-call", reason: "unsupported" }];
+  return head.tool === "custom" ? [{ field: "tool-call.tool", reason: "approximated" }] : [];
 }
 
 /** An image of an answer, as OpenRouter tells them. */
 export function writeImage(mediaType: string, base64: string): JsonObject {
-  return { type: "image_url", image_url: { url: `data:${mediaType};base64,${base64}` } };
+  return { type: "image_url", image_url: { url: writeDataUrl({ mediaType, base64 }) } };
 }
 
 /**

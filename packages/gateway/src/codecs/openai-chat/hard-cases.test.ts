@@ -139,7 +139,7 @@ test("case 8: a tool's image follows in the user's name, its text and text files
   ]);
   assert.equal(messages[1]?.["role"], "user");
   assert.equal(arrayOf(messages[1]["content"]).length, 2);
-  assert.deepEqual(losses, [{ field: "messages[0].content", reason: "approximated" }]);
+  assert.deepEqual(losses, [{ field: "messages[0].parts", reason: "approximated" }]);
 });
 
 const call: Part = { type: "tool-call", id: "c", name: "f", arguments: "{}", tool: "function" };
@@ -264,8 +264,8 @@ const custom: PartHead = { type: "tool-call", id: "a", name: "patch", tool: "cus
 const func: PartHead = { type: "tool-call", id: "b", name: "f", tool: "function" };
 const legacy = { functions: [{ name: "f" }] };
 const losing: readonly (readonly [string, readonly PartHead[], JsonObject, readonly Loss[]])[] = [
-  ["a second call of the legacy form", [func, func], legacy, [{ field: "tool_calls[1]", reason: "unsupported" }]],
-  ["a custom call in the legacy form", [custom], legacy, [{ field: "tool_calls[0].type", reason: "approximated" }]],
+  ["a second call of the legacy form", [func, func], legacy, [{ field: "tool-call", reason: "unsupported" }]],
+  ["a custom call in the legacy form", [custom], legacy, [{ field: "tool-call.tool", reason: "approximated" }]],
   ["two calls and a custom one", [func, custom], {}, []],
 ];
 for (const [name, heads, request, expected] of losing) {

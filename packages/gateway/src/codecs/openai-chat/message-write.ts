@@ -78,9 +78,9 @@ export class MessageWriter {
   #result(result: ToolResultPart, message: Message, { path, rest }: { path: string; rest: JsonObject }): void {
     const texts = result.content.filter(isTextual);
     const media = result.content.filter((part) => !isTextual(part));
-    if (result.isError === true) this.#losses.push({ field: `${path}.is_error`, reason: "unsupported" });
+    if (result.isError === true) this.#losses.push({ field: `${path}.isError`, reason: "unsupported" });
     if (media.length > 0) {
-      this.#losses.push({ field: `${path}.content`, reason: "approximated" });
+      this.#losses.push({ field: `${path}.parts`, reason: "approximated" });
       this.#media.push({ type: "text", text: `Output of tool call ${result.id}:` }, ...media);
     }
     const nothing = media.length > 0 ? "The output is in the next user message." : "";
@@ -103,7 +103,7 @@ export class MessageWriter {
   }
 
   #content(parts: readonly Part[], path: string, joined?: string): Json | undefined {
-    return writeContent(parts, { path: `${path}.content`, losses: this.#losses, ...compact({ joined }) });
+    return writeContent(parts, { path: `${path}.parts`, losses: this.#losses, ...compact({ joined }) });
   }
 
   #plain(message: Message, parts: readonly Part[], path: string): JsonObject {
@@ -148,7 +148,7 @@ export class MessageWriter {
       const image = objectOf(part.keep?.["openai-chat"]?.["image"]);
       if (image !== undefined) own.push(image);
       else {
-        this.#losses.push({ field: `${path}.content`, reason: "approximated" });
+        this.#losses.push({ field: `${path}.parts`, reason: "approximated" });
         this.#media.push({ type: "text", text: "The image that the assistant made:" }, part);
       }
     }

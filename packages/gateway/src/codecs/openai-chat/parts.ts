@@ -4,6 +4,7 @@ import type { Loss } from "../../kernel/loss.ts";
 import type { AudioPart, Extra, FilePart, ImagePart, MediaSource, Part, TextPart } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
 import { arrayOf, objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
+import { audioFormat, audioType, readFileData, readUrl, writeDataUrl } from "../shared/media.ts";
 import { cacheMark } from "./cache-marks.ts";
 
 /** `keep` of a part: its unknown fields, with those of its inner object under that object's name. */
@@ -104,17 +105,13 @@ export function thinkingText(thinking: Json | undefined): string {
     .join("");
 }
 
-/** Audio formats whose media type has another name. */
-const audioTypes: { readonly [format: string]: string } = { mp3: "audio/mpeg" };
-
 function readAudio(part: JsonObject, path: string, complaints: Complaints): AudioPart | undefined {
   const audio = complaints.requiredObject(part["input_audio"], path);
   if (audio === undefined) return undefined;
   const base64 = complaints.requiredString(audio["data"], `${path}.data`);
   const format = complaints.requiredString(audio["format"], `${path}.format`);
   if (base64 === undefined || format === undefined) return undefined;
-  const mediaType = (Object.hasOwn(audioTypes, format) ? audioTypes[format] : undefined) ?? `audio/${format}`;
-  const source = { kind: "data", mediaType, base64 } as const;
+  const source = { kind: "data", mediaType: audioType(format), base64 } as const;
   return { type: "audio", source, format, ...keepOf(part, "input_audio", ["data", "format"]) };
 }
 
@@ -142,30 +139,9 @@ function readVideo(part: JsonObject, path: string, complaints: Complaints): File
 /** In `keep` of a file: it came as a video, also where its media type does not tell. */
 const video = true;
 
-/** File data is a data URL; plain base64 is taken for what the file's name says. */
-function readFileData(data: string, filename: string | undefined): MediaSource {
-  const source = readUrl(data);
-  if (source.kind === "data") return source;
-  const mediaType = filename?.toLowerCase().endsWith(".pdf") === true ? "application/pdf" : "application/octet-stream";
-  return { kind: "data", mediaType, base64: data };
-}
-
-const base64Mark = ";base64,";
-
-/** A `data:` URL in base64 as data; anything else as a URL. */
-function readUrl(url: string): MediaSource {
-  const mark = url.startsWith("data:") ? url.indexOf(base64Mark) : -1;
-  if (mark < 0) return { kind: "url", url };
-  return {
-    kind: "data",
-    mediaType: url.slice(5, mark),
-    base64: url.slice(mark + base64Mark.length),
-  };
-}
-
 function writeUrl(source: MediaSource): string | undefined {
   if (source.kind === "url") return source.url;
-  return source.kind === "data" ? `data:${source.mediaType}${base64Mark}${source.base64}` : undefined;
+  return source.kind === "data" ? writeDataUrl(source) : undefined;
 }
 
 /** One part of a message's content; undefined, with a loss at `path`, for what chat has no form for. */
@@ -188,7 +164,7 @@ export function writePart(part: Part, path: string, losses: Loss[]): JsonObject 
     }
     case "audio": {
       if (part.source.kind !== "data") return lost();
-      const format = part.format ?? formatOf(part.source.mediaType);
+      const format = part.format ?? audioFormat(part.source.mediaType);
       return {
         ...keep,
         type: "input_audio",
@@ -220,13 +196,9 @@ function writeFile(part: FilePart, keep: JsonObject): JsonObject | undefined {
     const text = Buffer.from(source.base64, "base64").toString("utf8");
     return { type: "text", text: filename === undefined ? text : `${filename}:\n${text}` };
   }
-  const data = source.kind === "data" ? { file_data: writeUrl(source) ?? "" } : { file_id: source.id };
+  const data = source.kind === "data" ? { file_data: writeDataUrl(source) } : { file_id: source.id };
   const file: JsonObject = { ...objectOf(keep["file"]), ...data, ...compact({ filename }) };
   return { ...keep, type: "file", file };
-}
-
-function formatOf(mediaType: string): string {
-  return mediaType === "audio/mpeg" ? "mp3" : mediaType.replace(/^audio\/(?:x-)?/, "");
 }
 
 /**

@@ -51,7 +51,7 @@ export class ReasoningWriter {
     if (text !== "" && (field !== undefined || !isOwn || this.#everywhere))
       return { [field ?? "reasoning_content"]: text };
     if (text !== "" || !this.#everywhere) return {};
-    this.#losses.push({ field: `${path}.reasoning_content`, reason: "approximated" });
+    this.#losses.push({ field: `${path}.reasoning`, reason: "approximated" });
     return { reasoning_content: placeholder };
   }
 }

@@ -327,7 +327,7 @@ test("answers of tools go before what else the user said, and their media after 
     },
     { role: "user", content: "and?" },
   ]);
-  assert.deepEqual(losses, [{ field: "messages[0].content", reason: "approximated" }]);
+  assert.deepEqual(losses, [{ field: "messages[0].parts", reason: "approximated" }]);
 });
 
 test("another protocol's reasoning goes along with calls only, and is reported elsewhere", () => {
@@ -365,7 +365,7 @@ test("another protocol's fields are reported as losses", () => {
   );
   assert.deepEqual(losses.map(({ field }) => field).toSorted(), [
     "keep_alive",
-    "messages[0].content[0]",
+    "messages[0].parts[0]",
     "reasoning.budgetTokens",
     "tools[0].y",
   ]);

@@ -170,7 +170,7 @@ export function writeToolChoice(choice: ToolChoice, losses: Loss[]): Json | unde
       return { type: choice.tool, [choice.tool]: { name: choice.name } };
     case "opaque": {
       const own = choice.keep["openai-chat"]?.["tool_choice"];
-      if (own === undefined) losses.push({ field: "tool_choice", reason: "unsupported" });
+      if (own === undefined) losses.push({ field: "toolChoice", reason: "unsupported" });
       return own;
     }
     default:

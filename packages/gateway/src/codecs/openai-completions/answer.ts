@@ -46,10 +46,8 @@ function lossOf(head: PartHead): Loss | undefined {
       return undefined;
     case "refusal":
       return { field: "refusal", reason: "approximated" };
-    case "tool-call":
-      return { field: "tool_calls", reason: "unsupported" };
     default:
-      return { field: head.type === "image" ? "images" : head.type, reason: "unsupported" };
+      return { field: head.type, reason: "unsupported" };
   }
 }
 

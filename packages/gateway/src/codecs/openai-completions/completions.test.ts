@@ -226,11 +226,11 @@ const losing: readonly (readonly [PartHead, Loss])[] = [
   [{ type: "opaque" }, { field: "opaque", reason: "unsupported" }],
   [
     { type: "image", mediaType: "image/png" },
-    { field: "images", reason: "unsupported" },
+    { field: "image", reason: "unsupported" },
   ],
   [
     { type: "tool-call", id: "a", name: "f", tool: "function" },
-    { field: "tool_calls", reason: "unsupported" },
+    { field: "tool-call", reason: "unsupported" },
   ],
 ];
 for (const [head, expected] of losing) {

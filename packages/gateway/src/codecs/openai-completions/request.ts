@@ -89,7 +89,8 @@ export function writeRequest(
   const own = request.extra?.["openai-completions"] ?? {};
   const losses: Loss[] = foreignLosses(request.extra, "openai-completions", "");
   const { logprobs, topLogprobs = 0 } = request.sampling;
-  if (logprobs === true && topLogprobs > mostLogprobs) losses.push({ field: "top_logprobs", reason: "approximated" });
+  if (logprobs === true && topLogprobs > mostLogprobs)
+    losses.push({ field: "sampling.topLogprobs", reason: "approximated" });
   const body = {
     ...without(own, woven),
     model: request.model,
@@ -116,7 +117,7 @@ function writePrompt(request: GenerationRequest, losses: Loss[]): string {
       message.parts
         .map((part, place) => {
           if (part.type === "text") return part.text;
-          losses.push({ field: `messages[${index}].content[${place}]`, reason: "unsupported" });
+          losses.push({ field: `messages[${index}].parts[${place}]`, reason: "unsupported" });
           return "";
         })
         .join(""),
@@ -128,10 +129,10 @@ function writePrompt(request: GenerationRequest, losses: Loss[]): string {
 function unsaid(request: GenerationRequest): readonly Loss[] {
   const fields = {
     tools: request.tools.length > 0,
-    tool_choice: request.toolChoice !== undefined,
-    parallel_tool_calls: request.parallelToolCalls !== undefined,
-    reasoning_effort: request.reasoning !== undefined,
-    response_format: request.output !== undefined && request.output.type !== "text",
+    toolChoice: request.toolChoice !== undefined,
+    parallelToolCalls: request.parallelToolCalls !== undefined,
+    reasoning: request.reasoning !== undefined,
+    output: request.output !== undefined && request.output.type !== "text",
     verbosity: request.verbosity !== undefined,
   };
   return Object.entries(fields).flatMap(([field, given]) => (given ? [{ field, reason: "unsupported" as const }] : []));

@@ -3,6 +3,7 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { AudioPart, FilePart, ImagePart, MediaSource, Part } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
 import { arrayOf, objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
+import { audioType, readFileData, readUrl } from "../shared/media.ts";
 import { keepOf, protocol } from "./own.ts";
 
 /** The part's fields beside `known`, as its `keep`. Empty lists, such as `annotations`, are as good as absent. */
@@ -77,15 +78,12 @@ function readImage(part: JsonObject, path: string, complaints: Complaints): Imag
   return { type: "image", source, ...compact({ detail }), ...restOf(part, ...known) };
 }
 
-/** Audio formats whose media type has another name. */
-const audioTypes = new Map([["mp3", "audio/mpeg"]]);
-
 function readAudio(part: JsonObject, path: string, complaints: Complaints): AudioPart | undefined {
   const audio = complaints.requiredObject(part["input_audio"], path);
   const base64 = audio && complaints.requiredString(audio["data"], `${path}.data`);
   const format = audio && complaints.requiredString(audio["format"], `${path}.format`);
   if (base64 === undefined || format === undefined) return undefined;
-  const source = { kind: "data", mediaType: audioTypes.get(format) ?? `audio/${format}`, base64 } as const;
+  const source = { kind: "data", mediaType: audioType(format), base64 } as const;
   return { type: "audio", source, format, ...restOf(part, "input_audio") };
 }
 
@@ -107,21 +105,4 @@ function fileSource(
   if (data !== undefined) return [readFileData(data, filename), "file_data"];
   if (url !== undefined) return [{ kind: "url", url }, "file_url"];
   return [id === undefined ? undefined : { kind: "reference", id }, "file_id"];
-}
-
-/** File data is a data URL; plain base64 is taken for what the file's name says. */
-function readFileData(data: string, filename: string | undefined): MediaSource {
-  const source = readUrl(data);
-  if (source.kind === "data") return source;
-  const mediaType = filename?.toLowerCase().endsWith(".pdf") === true ? "application/pdf" : "application/octet-stream";
-  return { kind: "data", mediaType, base64: data };
-}
-
-const base64Mark = ";base64,";
-
-/** A `data:` URL in base64 as data; anything else as a URL. */
-function readUrl(url: string): MediaSource {
-  const mark = url.startsWith("data:") ? url.indexOf(base64Mark) : -1;
-  if (mark < 0) return { kind: "url", url };
-  return { kind: "data", mediaType: url.slice(5, mark), base64: url.slice(mark + base64Mark.length) };
 }

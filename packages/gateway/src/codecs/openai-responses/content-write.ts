@@ -3,6 +3,7 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { FilePart, ImagePart, MediaSource, Part } from "../../kernel/request.ts";
 import { objectOf } from "../shared/json.ts";
+import { audioFormat, writeDataUrl } from "../shared/media.ts";
 import { ownOf, protocol } from "./own.ts";
 
 /** Who says it: the model's own texts are `output`, everything else is `input`. */
@@ -25,7 +26,7 @@ export function writePart(part: Part, side: Side, path: string, losses: Loss[]):
       return side === "input" ? { ...rest, type: "input_image", ...imageOf(part) } : lost();
     case "audio": {
       if (side === "output" || part.source.kind !== "data") return lost();
-      const format = part.format ?? formatOf(part.source.mediaType);
+      const format = part.format ?? audioFormat(part.source.mediaType);
       return { ...rest, type: "input_audio", input_audio: { data: part.source.base64, format } };
     }
     case "file":
@@ -51,7 +52,7 @@ function fileOf({ source, filename }: FilePart): JsonObject {
       return { file_url: source.url, ...compact({ filename }) };
     default:
       // OpenAI refuses file data without a name.
-      return { file_data: writeUrl(source), filename: filename ?? nameFor(source.mediaType) };
+      return { file_data: writeDataUrl(source), filename: filename ?? nameFor(source.mediaType) };
   }
 }
 
@@ -60,11 +61,7 @@ function nameFor(mediaType: string): string {
 }
 
 function writeUrl(source: Exclude<MediaSource, { readonly kind: "reference" }>): string {
-  return source.kind === "url" ? source.url : `data:${source.mediaType};base64,${source.base64}`;
-}
-
-function formatOf(mediaType: string): string {
-  return mediaType === "audio/mpeg" ? "mp3" : mediaType.replace(/^audio\/(?:x-)?/, "");
+  return source.kind === "url" ? source.url : writeDataUrl(source);
 }
 
 /** What a tool answered: one plain text as a string, anything else as parts. */

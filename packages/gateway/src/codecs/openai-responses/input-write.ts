@@ -143,7 +143,7 @@ export class InputWriter {
   #result(result: ToolResultPart, path: string): JsonObject {
     const { type = "function_call_output", ...rest } = withoutMadeId(ownOf(result));
     const tool = this.#called.get(result.id);
-    if (result.isError === true) this.#options.losses.push({ field: `${path}.is_error`, reason: "approximated" });
+    if (result.isError === true) this.#options.losses.push({ field: `${path}.isError`, reason: "approximated" });
     return {
       ...rest,
       type: tool === undefined ? type : tool === "custom" ? "custom_tool_call_output" : "function_call_output",

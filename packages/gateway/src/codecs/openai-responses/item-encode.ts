@@ -3,6 +3,7 @@ import type { PartHead } from "../../kernel/event.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Extra } from "../../kernel/request.ts";
 import { seal } from "../shared/carrier.ts";
+import { opaqueName } from "../shared/extra.ts";
 import { arrayOf, objectOf, textOf, without } from "../shared/json.ts";
 import type { FindName } from "./names.ts";
 import { makeId, protocol } from "./own.ts";
@@ -230,7 +231,7 @@ class OpaqueWriter implements ItemWriter {
   close(left: Left): JsonObject | undefined {
     const item = objectOf(ownOf(left)["item"]);
     if (item === undefined) {
-      this.#place.context.lost({ field: "output", reason: "unsupported" });
+      this.#place.context.lost({ field: opaqueName(left.keep), reason: "unsupported" });
       return undefined;
     }
     const place = this.#place;

@@ -1,6 +1,7 @@
 import type { AnswerEvent, PartHead } from "../../kernel/event.ts";
 import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
+import { idStem } from "../shared/id-stem.ts";
 import { countOf, objectOf, textOf } from "../shared/json.ts";
 import { CallItem, MessageItem, OpaqueItem, ReasoningItem } from "./item-decode.ts";
 import type { ItemReader, Parts } from "./item-decode.ts";
@@ -89,7 +90,7 @@ export class ItemTable {
   hostsCustomTools = false;
 
   constructor(contextId: string, emit: (event: AnswerEvent) => void) {
-    this.#contextId = contextId.replace(/[^A-Za-z0-9_-]/g, "").slice(-48);
+    this.#contextId = idStem(contextId);
     this.#order = new PartOrder(emit);
   }
 

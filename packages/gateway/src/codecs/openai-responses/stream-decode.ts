@@ -1,13 +1,12 @@
 import type { DecodeContext, WireEvent } from "../../kernel/codec.ts";
-import type { AnswerEvent } from "../../kernel/event.ts";
 import { failure } from "../../kernel/failure.ts";
 import type { Failure } from "../../kernel/failure.ts";
 import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
-import type { Machine } from "../../kernel/machine.ts";
+import { EventDecoder, noFinish, notJson } from "../shared/event-decoder.ts";
+import { parseExactObject } from "../shared/exact.ts";
 import { ChangedFields, vendorExtra } from "../shared/extra.ts";
-import { arrayOf, objectOf, parseObject, textOf } from "../shared/json.ts";
-import { noFinish, notJson } from "../shared/openai-decoder.ts";
+import { arrayOf, objectOf, textOf } from "../shared/json.ts";
 import { isDone } from "../shared/openai-sse.ts";
 import { finishOf, readEnding, readErrorEvent } from "./finish.ts";
 import { hostsCustomTools } from "./hosted.ts";
@@ -42,52 +41,31 @@ export function unfinished(status: Json | undefined): Failure | undefined {
  * Decodes a Responses stream, liberally: only one of the terminal events is needed, and what events told an incomplete
  * story of is taken from the whole items, or from the response's `output`.
  */
-export class ResponseDecoder implements Machine<WireEvent, AnswerEvent> {
+export class ResponseDecoder extends EventDecoder {
   readonly #items: ItemTable;
   readonly #fields = new ChangedFields(known);
   #started = false;
-  #over = false;
-  #out: AnswerEvent[] = [];
 
   constructor(context: DecodeContext) {
-    this.#items = new ItemTable(context.id, (event) => void this.#out.push(event));
+    super();
+    this.#items = new ItemTable(context.id, (event) => this.emit(event));
   }
 
-  push(event: WireEvent): readonly AnswerEvent[] {
-    if (this.#over || event.data === "") return [];
-    const data = isDone(event.data) ? undefined : parseObject(event.data);
-    if (data === undefined) this.#fail(failure("broken-stream", isDone(event.data) ? noFinish : notJson));
+  protected readEvent(event: WireEvent): void {
+    const data = isDone(event.data) ? undefined : parseExactObject(event.data);
+    if (data === undefined) this.fail("broken-stream", isDone(event.data) ? noFinish : notJson);
     else this.#event(typeOf(data, event.event), data);
-    return this.#take();
   }
 
-  end(): readonly AnswerEvent[] {
-    if (!this.#over) this.#fail(failure("broken-stream", noFinish));
-    return this.#take();
-  }
-
-  /** The events of an unstreamed answer. */
-  whole(body: JsonObject): readonly AnswerEvent[] {
+  protected readWhole(body: JsonObject): void {
     const pending = unfinished(body["status"]);
-    if (pending !== undefined) this.#fail(pending);
-    else if (!Array.isArray(body["output"]) && !saysWhy(body)) this.#fail(failure("bad-response", noOutput));
+    if (pending !== undefined) this.failWith(pending);
+    else if (!Array.isArray(body["output"]) && !saysWhy(body)) this.fail("bad-response", noOutput);
     else this.#end(body, "completed");
-    return this.#take();
-  }
-
-  #take(): readonly AnswerEvent[] {
-    const out = this.#out;
-    this.#out = [];
-    return out;
-  }
-
-  #fail(reason: Failure): void {
-    this.#over = true;
-    this.#out.push({ type: "failure", failure: reason });
   }
 
   #event(type: string, event: JsonObject): void {
-    if (type === "error") return this.#fail(readErrorEvent(event));
+    if (type === "error") return this.failWith(readErrorEvent(event));
     const response = objectOf(event["response"]);
     const ending = endings.get(type);
     if (ending !== undefined) return this.#end(response ?? {}, ending);
@@ -104,7 +82,7 @@ export class ResponseDecoder implements Machine<WireEvent, AnswerEvent> {
     this.#items.hostsCustomTools = hostsCustomTools(response);
     const { created_at } = response;
     const answer = this.#fields.of(response);
-    this.#out.push({
+    this.emit({
       type: "start",
       ...compact({
         id: textOf(response["id"]),
@@ -117,19 +95,19 @@ export class ResponseDecoder implements Machine<WireEvent, AnswerEvent> {
 
   #end(response: JsonObject, said: string): void {
     const ending = readEnding(response, said);
-    if ("failure" in ending) return this.#fail(ending.failure);
+    if ("failure" in ending) return this.failWith(ending.failure);
     this.#start(response);
     this.#items.complete(arrayOf(response["output"]));
     const usage = objectOf(response["usage"]);
     if (usage !== undefined) {
       const extra = vendorExtra(protocol, { usage: usageRemainder(usage) });
-      this.#out.push({ type: "usage", usage: readUsage(usage), ...compact({ extra }) });
+      this.emit({ type: "usage", usage: readUsage(usage), ...compact({ extra }) });
     }
     const answer = this.#fields.of(response);
     const extra = answer && vendorExtra(protocol, { answer });
     const reason = finishOf(ending, this.#items.hasCalls);
-    this.#out.push({ type: "finish", candidate: 0, reason, ...compact({ extra }) });
-    this.#over = true;
+    this.emit({ type: "finish", candidate: 0, reason, ...compact({ extra }) });
+    this.over = true;
   }
 }
 

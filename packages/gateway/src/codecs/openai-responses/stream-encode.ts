@@ -8,7 +8,7 @@ import type { Machine } from "../../kernel/machine.ts";
 import type { Usage } from "../../kernel/usage.ts";
 import { vendorFields } from "../shared/extra.ts";
 import { objectOf } from "../shared/json.ts";
-import { noFinish } from "../shared/openai-decoder.ts";
+import { noFinish } from "../shared/event-decoder.ts";
 import { SerialParts } from "../shared/serial.ts";
 import { incompleteReason } from "./finish.ts";
 import { openItem } from "./item-encode.ts";

@@ -1,10 +1,8 @@
-import type { Observation, Tap, TapVerdict, WireEvent } from "../../kernel/codec.ts";
-import { failure } from "../../kernel/failure.ts";
-import type { Failure } from "../../kernel/failure.ts";
-import { isJsonObject } from "../../kernel/json.ts";
+import type { TapVerdict, WireEvent } from "../../kernel/codec.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
+import { noFinish } from "../shared/event-decoder.ts";
+import { EventTap } from "../shared/event-tap.ts";
 import { arrayOf, objectOf, textOf } from "../shared/json.ts";
-import { noFinish, notJson } from "../shared/openai-decoder.ts";
 import { isDone } from "../shared/openai-sse.ts";
 import { finishOf, readEnding, readErrorEvent } from "./finish.ts";
 import { hostsCustomTools } from "./hosted.ts";
@@ -16,47 +14,27 @@ const calls: ReadonlySet<unknown> = new Set(["function_call", "custom_tool_call"
 const silent: ReadonlySet<unknown> = new Set(["message", "reasoning"]);
 
 /** Watches Responses traffic. Judges completeness exactly as the decoder does. */
-export class ResponseTap implements Tap {
-  readonly seen: Observation = { started: false, finished: false, done: false };
+export class ResponseTap extends EventTap {
   #hasCalls = false;
   /** Custom tool calls are the backend's own; undefined until a response tells. */
   #hosts: boolean | undefined;
 
-  event(event: WireEvent): TapVerdict {
-    const { seen } = this;
-    if (seen.failure !== undefined || seen.done) return "drop";
-    if (event.data === "") return "pass";
-    if (isDone(event.data)) return this.#fail(failure("broken-stream", noFinish));
-    let data: Json;
-    try {
-      data = JSON.parse(event.data);
-    } catch {
-      return this.#fail(failure("broken-stream", notJson));
-    }
-    if (!isJsonObject(data)) return this.#fail(failure("broken-stream", notJson));
+  protected lookAt(event: WireEvent): TapVerdict {
+    if (isDone(event.data)) return this.fail("broken-stream", noFinish);
+    const data = this.parse(event.data);
+    if (data === undefined) return "drop";
     return this.#look(typeOf(data, event.event), data);
   }
 
   whole(body: JsonObject): void {
     const pending = unfinished(body["status"]);
-    if (pending !== undefined) this.#fail(pending);
-    else if (!Array.isArray(body["output"]) && !saysWhy(body)) this.#fail(failure("bad-response", noOutput));
+    if (pending !== undefined) this.failWith(pending);
+    else if (!Array.isArray(body["output"]) && !saysWhy(body)) this.fail("bad-response", noOutput);
     else this.#end(body, "completed");
   }
 
-  end(): string {
-    const { seen } = this;
-    if (seen.failure === undefined && !seen.done) this.#fail(failure("broken-stream", noFinish));
-    return "";
-  }
-
-  #fail(reason: Failure): TapVerdict {
-    this.seen.failure = reason;
-    return "drop";
-  }
-
   #look(type: string, data: JsonObject): TapVerdict {
-    if (type === "error") return this.#fail(readErrorEvent(data));
+    if (type === "error") return this.failWith(readErrorEvent(data));
     const response = objectOf(data["response"]);
     const ending = endings.get(type);
     if (ending !== undefined) return this.#end(response ?? {}, ending);
@@ -84,7 +62,7 @@ export class ResponseTap implements Tap {
   #end(response: JsonObject, said: string): TapVerdict {
     const { seen } = this;
     const ending = readEnding(response, said);
-    if ("failure" in ending) return this.#fail(ending.failure);
+    if ("failure" in ending) return this.failWith(ending.failure);
     this.#begin(response);
     for (const item of arrayOf(response["output"])) this.#item(item);
     const usage = objectOf(response["usage"]);

@@ -179,7 +179,7 @@ export function writeToolChoice(
       return { type: choice.tool, ...(names.get(choice.name) ?? { name: choice.name }) };
     case "opaque": {
       const own = choice.keep[protocol]?.["tool_choice"];
-      if (own === undefined) losses.push({ field: "tool_choice", reason: "unsupported" });
+      if (own === undefined) losses.push({ field: "toolChoice", reason: "unsupported" });
       return own;
     }
     default:

@@ -48,6 +48,26 @@ function loses(value: number, source: string): boolean {
   return digits.length > 17 && String(value) !== source;
 }
 
+/** Deeper values are not printed again for sure: `JSON.stringify` calls itself for each level. */
+const deepest = 1000;
+
+/** Whether JSON text is nested so deeply that what it says could be read, but not written. */
+export function isTooDeep(text: string): boolean {
+  if (text.length < 2 * deepest) return false;
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === quote) {
+      for (at++; at < text.length && text.charCodeAt(at) !== quote; at++) if (text.charCodeAt(at) === backslash) at++;
+    } else if (code === openBrace || code === openBracket) {
+      if (++depth > deepest) return true;
+    } else if (code === closeBrace || code === closeBracket) depth--;
+  }
+  return false;
+}
+
+const [quote, backslash, openBrace, closeBrace, openBracket, closeBracket] = [34, 92, 123, 125, 91, 93];
+
 /** The parsed object; undefined for text that is not JSON, or not an object. */
 export function parseExactObject(text: string): JsonObject | undefined {
   try {

@@ -90,7 +90,7 @@ export function opaqueName(keep: Extra | undefined): string {
     const type = keep?.[protocol]?.["type"];
     if (typeof type === "string") return type;
   }
-  return "content";
+  return "opaque";
 }
 
 /** The objects as one, where a later entry replaces an earlier one. */

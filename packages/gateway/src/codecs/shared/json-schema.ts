@@ -19,8 +19,10 @@ const plain = new Set([
 
 /** A reference may stand within itself this often; what is deeper is anything of its type. */
 const mostNesting = 2;
-/** Schemas that a whole schema may grow to by putting its references in place. */
+/** Schemas that one schema may grow by, and all of a request, by putting references in place; and bytes, roughly. */
 const mostSchemas = 20_000;
+const mostOfAll = 100_000;
+const mostBytes = 16_777_216;
 const mostDepth = 64;
 
 interface Place {
@@ -29,7 +31,27 @@ interface Place {
   /** References that this place stands within. */
   readonly within: readonly string[];
   readonly depth: number;
-  readonly spent: { schemas: number };
+  readonly budget: SchemaBudget;
+  /** How many schemas the budget may have left for this one to grow further. */
+  readonly floor: number;
+}
+
+/** What the schemas of a request may grow by: a few bytes could name each other so that they become gigabytes. */
+export class SchemaBudget {
+  schemas = mostOfAll;
+  bytes = mostBytes;
+  readonly #sizes = new Map<JsonObject, number>();
+
+  /** Pays for another copy of a schema. */
+  copy(schema: JsonObject): void {
+    const known = this.#sizes.get(schema) ?? JSON.stringify(schema).length;
+    this.#sizes.set(schema, known);
+    this.bytes -= known;
+  }
+}
+
+function placeOf(root: JsonObject, form: SchemaForm, budget: SchemaBudget): Place {
+  return { root, form, within: [], depth: 0, budget, floor: Math.max(0, budget.schemas - mostSchemas) };
 }
 
 /**
@@ -38,16 +60,16 @@ interface Place {
  * names in `required` that no property has are left out, and every other keyword is dropped. A property may have any
  * name, also that of a keyword, and data such as `default` and `enum` stays untouched.
  */
-export function lowerSchema(schema: JsonObject, form: SchemaForm): JsonObject {
-  return lower(schema, { root: schema, form, within: [], depth: 0, spent: { schemas: 0 } });
+export function lowerSchema(schema: JsonObject, form: SchemaForm, budget = new SchemaBudget()): JsonObject {
+  return lower(schema, placeOf(schema, form, budget));
 }
 
 /**
  * Like `lowerSchema`, for the arguments of a tool, which are always an object: a choice between objects becomes one
  * object that has room for all of them, so that every call that was valid still is.
  */
-export function lowerParameters(schema: JsonObject, form: SchemaForm): JsonObject {
-  const lowered = lower(schema, { root: schema, form, within: [], depth: 0, spent: { schemas: 0 } });
+export function lowerParameters(schema: JsonObject, form: SchemaForm, budget = new SchemaBudget()): JsonObject {
+  const lowered = lower(schema, placeOf(schema, form, budget));
   const { anyOf, ...rest } = lowered;
   const members = arrayOf(anyOf).filter(isJsonObject);
   const merged = members.length === 0 ? lowered : unite(rest, members);
@@ -63,18 +85,21 @@ export function lowerParameters(schema: JsonObject, form: SchemaForm): JsonObjec
 
 /** One object for a choice between several: all their properties, of which only those of everyone are required. */
 function unite(outer: JsonObject, members: readonly JsonObject[]): JsonObject {
-  const properties = new Map<string, Json>();
+  const choices = new Map<string, Map<string, Json>>();
   for (const each of [outer, ...members]) {
     for (const [name, value] of Object.entries(objectOf(each["properties"]) ?? {})) {
-      const before = properties.get(name);
-      const same = before === undefined || JSON.stringify(before) === JSON.stringify(value);
-      properties.set(name, same ? value : { anyOf: [...alternatives(before), ...alternatives(value)] });
+      const known = choices.get(name) ?? new Map<string, Json>();
+      choices.set(name, known);
+      for (const alternative of known.size === 0 ? [value] : alternatives(value)) {
+        const text = JSON.stringify(alternative);
+        if (!known.has(text)) known.set(text, alternative);
+      }
     }
   }
+  const properties = [...choices].map(([name, known]): [string, Json] => [name, choiceOf([...known.values()])]);
   const objects = members.filter((each) => each["type"] === "object" || objectOf(each["properties"]) !== undefined);
-  const shared = arrayOf(objects[0]?.["required"]).filter((name) =>
-    objects.every((each) => arrayOf(each["required"]).includes(name)),
-  );
+  const others = objects.slice(1).map((each) => new Set(arrayOf(each["required"])));
+  const shared = arrayOf(objects[0]?.["required"]).filter((name) => others.every((names) => names.has(name)));
   const required = [...new Set([...arrayOf(outer["required"]), ...shared])];
   const { required: _, ...rest } = outer;
   return {
@@ -83,6 +108,11 @@ function unite(outer: JsonObject, members: readonly JsonObject[]): JsonObject {
     properties: Object.fromEntries(properties),
     ...(required.length > 0 && { required }),
   };
+}
+
+function choiceOf(values: readonly Json[]): Json {
+  const [only] = values;
+  return values.length === 1 && only !== undefined ? only : { anyOf: values.flatMap(alternatives) };
 }
 
 function alternatives(schema: Json): readonly Json[] {
@@ -96,8 +126,10 @@ function lowerAny(value: Json, place: Place): JsonObject {
 }
 
 function lower(given: JsonObject, place: Place): JsonObject {
-  place.spent.schemas += 1;
-  if (place.spent.schemas > mostSchemas || place.depth > mostDepth) return cut(given);
+  const { budget, within, depth } = place;
+  if (within.length > 0) budget.schemas -= 1;
+  const isSpent = within.length > 0 && (budget.schemas < place.floor || budget.bytes < 0);
+  if (isSpent || depth > mostDepth) return cut(given, place);
   const reference = textOf(given["$ref"]);
   if (reference !== undefined) return lowerReference(given, reference, place);
   const schema = mergeAllOf(given, place);
@@ -253,18 +285,19 @@ function mergeAllOf(schema: JsonObject, place: Place): JsonObject {
   const members = arrayOf(schema["allOf"]);
   if (members.length === 0) return schema;
   const merged = new Map<string, Json>(Object.entries(schema).filter(([name]) => name !== "allOf"));
+  const properties = new Map<string, Json>(Object.entries(objectOf(merged.get("properties")) ?? {}));
+  const required = new Set<Json>(arrayOf(merged.get("required")));
   for (const member of members) {
     const read = lowerAny(member, { ...place, depth: place.depth + 1 });
-    for (const [name, value] of Object.entries(read)) merged.set(name, mergeKeyword(name, merged.get(name), value));
+    for (const [name, value] of Object.entries(objectOf(read["properties"]) ?? {})) {
+      if (!properties.has(name)) properties.set(name, value);
+    }
+    for (const name of arrayOf(read["required"])) required.add(name);
+    for (const [name, value] of Object.entries(read)) if (!merged.has(name)) merged.set(name, value);
   }
+  if (properties.size > 0) merged.set("properties", Object.fromEntries(properties));
+  if (required.size > 0) merged.set("required", [...required]);
   return Object.fromEntries(merged);
-}
-
-function mergeKeyword(name: string, before: Json | undefined, value: Json): Json {
-  if (before === undefined) return value;
-  if (name === "properties") return { ...objectOf(value), ...objectOf(before) };
-  if (name === "required") return [...new Set([...arrayOf(before), ...arrayOf(value)])];
-  return before;
 }
 
 function lowerReference(given: JsonObject, reference: string, place: Place): JsonObject {
@@ -272,16 +305,18 @@ function lowerReference(given: JsonObject, reference: string, place: Place): Jso
   const { $ref: _, ...beside } = given;
   if (target === undefined) return lower(beside, place);
   const times = place.within.filter((each) => each === reference).length;
-  if (times >= mostNesting) return { ...cut(target), ...lower(beside, { ...place, depth: place.depth + 1 }) };
+  place.budget.copy(target);
+  if (times >= mostNesting) return { ...cut(target, place), ...lower(beside, { ...place, depth: place.depth + 1 }) };
   const deeper: Place = { ...place, within: [...place.within, reference], depth: place.depth + 1 };
   // What stands beside a reference says more than what it refers to, as a description does.
   return lower({ ...target, ...beside }, deeper);
 }
 
 /** What a place may hold whose schema would go on for ever. */
-function cut(schema: JsonObject): JsonObject {
+function cut(schema: JsonObject, { budget, within }: Place): JsonObject {
   const type = textOf(schema["type"]);
-  const description = textOf(schema["description"]);
+  // What stands within a reference is said again and again.
+  const description = budget.bytes < 0 && within.length > 0 ? undefined : textOf(schema["description"]);
   return { ...(type !== undefined && { type }), ...(description !== undefined && { description }) };
 }
 

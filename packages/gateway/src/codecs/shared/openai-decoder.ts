@@ -1,11 +1,9 @@
 import type { DecodeContext, WireEvent } from "../../kernel/codec.ts";
 import type { AnswerEvent } from "../../kernel/event.ts";
-import type { Failure } from "../../kernel/failure.ts";
-import { failure } from "../../kernel/failure.ts";
 import { compact } from "../../kernel/json.ts";
 import type { JsonObject } from "../../kernel/json.ts";
-import type { Machine } from "../../kernel/machine.ts";
 import type { Protocol } from "../../kernel/protocol.ts";
+import { EventDecoder, noFinish, notJson } from "./event-decoder.ts";
 import { parseExactObject } from "./exact.ts";
 import { ChangedFields, vendorExtra } from "./extra.ts";
 import { arrayOf, countOf, objectOf, textOf } from "./json.ts";
@@ -48,9 +46,7 @@ interface Candidate {
 const answerFields = new Set(["id", "object", "created", "model", "choices", "usage", "error", "obfuscation"]);
 const choiceFields = new Set(["index", "delta", "message", "text", "finish_reason", "logprobs", "usage", "error"]);
 
-export const noFinish = "The provider's answer ended before it was complete.";
-export const notJson = "The provider sent an event that is not a JSON object.";
-const noChoices = "The provider's answer has no choices.";
+export const noChoices = "The provider's answer has no choices.";
 
 /** vLLM's `stop_reason` and SGLang's `matched_stop`: the stop string, or a token's number. */
 function stopSequence(choice: JsonObject): string | undefined {
@@ -66,7 +62,7 @@ export function choiceIndex(choice: JsonObject, place: number): number {
  * Decodes OpenAI-like chunks, liberally. A finish reason for every candidate that was seen is success, with or
  * without `[DONE]`; anything else that ends the stream is a failure.
  */
-export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
+export class AnswerDecoder extends EventDecoder {
   readonly #grammar: AnswerGrammar;
   readonly #id: string;
   readonly #candidates = new Map<number, Candidate>();
@@ -75,60 +71,40 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
   #waiting: JsonObject = {};
   #usage = "";
   #started = false;
-  #over = false;
-  #out: AnswerEvent[] = [];
 
   constructor(grammar: AnswerGrammar, { id }: DecodeContext) {
+    super();
     this.#grammar = grammar;
     this.#id = id;
   }
 
-  push(event: WireEvent): readonly AnswerEvent[] {
-    if (this.#over || event.data === "") return [];
-    if (isDone(event.data)) {
-      this.#conclude(true);
-      return this.#take();
-    }
+  protected readEvent(event: WireEvent): void {
+    if (isDone(event.data)) return this.#conclude(true);
     const chunk = parseExactObject(event.data);
-    if (chunk === undefined) this.#fail(failure("broken-stream", notJson));
-    else if (event.event === "error") this.#fail(readError(0, chunk));
+    if (chunk === undefined) this.fail("broken-stream", notJson);
+    else if (event.event === "error") this.failWith(readError(0, chunk));
     else this.#chunk(chunk);
-    return this.#take();
   }
 
-  end(): readonly AnswerEvent[] {
-    if (!this.#over) this.#conclude(false);
-    return this.#take();
+  protected override ended(): void {
+    this.#conclude(false);
   }
 
-  /** The events of an unstreamed answer. */
-  whole(body: JsonObject): readonly AnswerEvent[] {
+  protected readWhole(body: JsonObject): void {
     this.#chunk(body);
-    if (!this.#over && !this.#completeness.seenAny) this.#fail(failure("bad-response", noChoices));
-    if (!this.#over) this.#conclude(true);
-    return this.#take();
-  }
-
-  #take(): readonly AnswerEvent[] {
-    const out = this.#out;
-    this.#out = [];
-    return out;
-  }
-
-  #fail(reason: Failure): void {
-    this.#over = true;
-    this.#out.push({ type: "failure", failure: reason });
+    if (!this.over && !this.#completeness.seenAny) this.fail("bad-response", noChoices);
+    if (!this.over) this.#conclude(true);
   }
 
   #conclude(marked: boolean): void {
     for (const index of marked ? this.#completeness.mark() : []) this.#finish(index, "");
-    if (!this.#completeness.complete) this.#fail(failure("broken-stream", noFinish));
-    this.#over = true;
+    if (!this.#completeness.complete) this.fail("broken-stream", noFinish);
+    this.over = true;
   }
 
   #chunk(chunk: JsonObject): void {
     const problem = errorInside(chunk);
-    if (problem !== undefined) return this.#fail(problem);
+    if (problem !== undefined) return this.failWith(problem);
     const choices = arrayOf(chunk["choices"]);
     const usage = findUsage(chunk);
     const fields = this.#fields.of(chunk);
@@ -148,7 +124,7 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
     if (!this.#started) {
       this.#started = true;
       const created = countOf(chunk["created"]);
-      this.#out.push({
+      this.emit({
         type: "start",
         // Azure's first chunk has an empty id and model and 0 as its time.
         ...compact({
@@ -159,7 +135,7 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
         }),
       });
     } else if (extra !== undefined) {
-      this.#out.push({ type: "extra", candidate: 0, extra });
+      this.emit({ type: "extra", candidate: 0, extra });
     }
   }
 
@@ -170,13 +146,13 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
     candidate.stopSequence ??= stopSequence(choice);
     const fields = candidate.fields.of(choice);
     const extra = fields && vendorExtra(this.#grammar.protocol, { choice: fields });
-    if (extra !== undefined) this.#out.push({ type: "extra", candidate: index, extra });
+    if (extra !== undefined) this.emit({ type: "extra", candidate: index, extra });
     const raw = this.#completeness.note(index, choice["finish_reason"]);
     if (raw !== undefined) this.#finish(index, raw);
   }
 
   #addCandidate(index: number): Candidate {
-    const emit = (event: AnswerEvent) => void this.#out.push(event);
+    const emit = (event: AnswerEvent) => this.emit(event);
     const reader = this.#grammar.reader({ candidate: index, id: this.#id, emit });
     const candidate = { reader, fields: new ChangedFields(choiceFields), stopSequence: undefined };
     this.#candidates.set(index, candidate);
@@ -192,7 +168,7 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
       ...readFinish(raw, candidate.reader.hasCalls),
       ...compact({ stopSequence: candidate.stopSequence }),
     };
-    this.#out.push({ type: "finish", candidate: index, reason });
+    this.emit({ type: "finish", candidate: index, reason });
   }
 
   #count(usage: JsonObject): void {
@@ -200,6 +176,6 @@ export class AnswerDecoder implements Machine<WireEvent, AnswerEvent> {
     if (text === this.#usage) return;
     this.#usage = text;
     const extra = vendorExtra(this.#grammar.protocol, { usage: usageRemainder(usage) });
-    this.#out.push({ type: "usage", usage: readUsage(usage), ...compact({ extra }) });
+    this.emit({ type: "usage", usage: readUsage(usage), ...compact({ extra }) });
   }
 }

@@ -9,6 +9,8 @@ const codes: { readonly [kind in FailureKind]?: string } = {
   "model-not-found": "model_not_found",
   "context-overflow": "context_length_exceeded",
   "content-filter": "content_filter",
+  "over-limit": "rate_limit_exceeded",
+  "over-budget": "insufficient_quota",
   "rate-limited": "rate_limit_exceeded",
   "quota-exhausted": "insufficient_quota",
   overloaded: "server_is_overloaded",
@@ -17,6 +19,8 @@ const codes: { readonly [kind in FailureKind]?: string } = {
 const types: { readonly [kind in FailureKind]?: string } = {
   unauthorized: "authentication_error",
   forbidden: "permission_error",
+  "over-limit": "rate_limit_error",
+  "over-budget": "insufficient_quota",
   "rate-limited": "rate_limit_error",
   "quota-exhausted": "insufficient_quota",
 };

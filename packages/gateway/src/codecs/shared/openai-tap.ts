@@ -1,11 +1,11 @@
-import type { Observation, Tap, TapOptions, TapVerdict, WireEvent } from "../../kernel/codec.ts";
-import { failure } from "../../kernel/failure.ts";
-import type { Failure } from "../../kernel/failure.ts";
+import type { TapOptions, TapVerdict, WireEvent } from "../../kernel/codec.ts";
 import { isJsonObject } from "../../kernel/json.ts";
-import type { Json, JsonObject } from "../../kernel/json.ts";
+import type { JsonObject } from "../../kernel/json.ts";
+import { noFinish } from "./event-decoder.ts";
+import { EventTap } from "./event-tap.ts";
 import { arrayOf } from "./json.ts";
 import { Completeness } from "./openai-complete.ts";
-import { choiceIndex, noFinish, notJson } from "./openai-decoder.ts";
+import { choiceIndex, noChoices } from "./openai-decoder.ts";
 import { errorInside, readError } from "./openai-error-read.ts";
 import { readFinish } from "./openai-finish.ts";
 import { doneEvent, isDone } from "./openai-sse.ts";
@@ -19,8 +19,7 @@ export interface ChoiceSight {
 }
 
 /** Watches OpenAI-like answers. Judges completeness exactly as the decoder does. */
-export class AnswerTap implements Tap {
-  readonly seen: Observation = { started: false, finished: false, done: false };
+export class AnswerTap extends EventTap {
   readonly #look: (choice: JsonObject) => ChoiceSight;
   readonly #dropUsageEvent: boolean;
   readonly #completeness = new Completeness();
@@ -28,23 +27,16 @@ export class AnswerTap implements Tap {
   readonly #calling = new Set<number>();
 
   constructor(look: (choice: JsonObject) => ChoiceSight, options: TapOptions) {
+    super();
     this.#look = look;
     this.#dropUsageEvent = options.dropUsageEvent;
   }
 
-  event(event: WireEvent): TapVerdict {
-    const { seen } = this;
-    if (seen.failure !== undefined || seen.done) return "drop";
-    if (event.data === "") return "pass";
+  protected lookAt(event: WireEvent): TapVerdict {
     if (isDone(event.data)) return this.#mark();
-    let chunk: Json;
-    try {
-      chunk = JSON.parse(event.data);
-    } catch {
-      return this.#fail(failure("broken-stream", notJson));
-    }
-    if (!isJsonObject(chunk)) return this.#fail(failure("broken-stream", notJson));
-    if (event.event === "error") return this.#fail(readError(0, chunk));
+    const chunk = this.parse(event.data);
+    if (chunk === undefined) return "drop";
+    if (event.event === "error") return this.failWith(readError(0, chunk));
     return this.#chunk(chunk);
   }
 
@@ -52,24 +44,14 @@ export class AnswerTap implements Tap {
     const { seen } = this;
     this.#chunk(body);
     if (seen.failure !== undefined) return;
-    if (!this.#completeness.seenAny) this.#fail(failure("bad-response", "The provider's answer has no choices."));
+    if (!this.#completeness.seenAny) this.fail("bad-response", noChoices);
     else this.#mark();
   }
 
-  end(): string {
-    const { seen } = this;
-    if (seen.failure !== undefined || seen.done) return "";
-    if (!seen.finished) {
-      this.#fail(failure("broken-stream", noFinish));
-      return "";
-    }
-    seen.done = true;
+  protected override ended(): string {
+    if (!this.seen.finished) return super.ended();
+    this.seen.done = true;
     return doneEvent;
-  }
-
-  #fail(reason: Failure): TapVerdict {
-    this.seen.failure = reason;
-    return "drop";
   }
 
   /** Nothing more is to come: a finish reason of "" now counts. */
@@ -77,7 +59,7 @@ export class AnswerTap implements Tap {
     const { seen } = this;
     for (const index of this.#completeness.mark()) this.#finish(index, "");
     seen.finished = this.#completeness.complete;
-    if (!seen.finished) return this.#fail(failure("broken-stream", noFinish));
+    if (!seen.finished) return this.fail("broken-stream", noFinish);
     seen.done = true;
     return "pass";
   }
@@ -85,7 +67,7 @@ export class AnswerTap implements Tap {
   #chunk(chunk: JsonObject): TapVerdict {
     const { seen } = this;
     const problem = errorInside(chunk);
-    if (problem !== undefined) return this.#fail(problem);
+    if (problem !== undefined) return this.failWith(problem);
     const { model, choices } = chunk;
     if (seen.model === undefined && typeof model === "string" && model !== "") seen.model = model;
     const list = arrayOf(choices);

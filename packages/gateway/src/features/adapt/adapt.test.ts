@@ -71,7 +71,7 @@ test("everything at once: disorder, ids, names, prefill", () => {
   ]);
   assert.deepEqual(
     losses.map(({ field }) => field),
-    ["n", "messages[5]", "messages[5]"],
+    ["candidates", "messages[5]", "messages[5]"],
   );
   const ids = request.messages.flatMap(({ parts }) => parts.flatMap((part) => ("id" in part ? [part.id] : [])));
   assert.equal(new Set(ids).size, 2);

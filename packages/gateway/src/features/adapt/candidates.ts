@@ -5,5 +5,5 @@ import type { Pass } from "./pass.ts";
 export const candidates: Pass = (request, { accepts }) => {
   const { candidates: wanted, ...rest } = request;
   if (accepts.candidates || wanted === undefined) return unchanged(request);
-  return { request: rest, losses: wanted > 1 ? [{ field: "n", reason: "unsupported" }] : [] };
+  return { request: rest, losses: wanted > 1 ? [{ field: "candidates", reason: "unsupported" }] : [] };
 };

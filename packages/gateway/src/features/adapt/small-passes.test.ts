@@ -76,7 +76,7 @@ const cases: readonly Case[] = [
     messages: [],
     rest: { candidates: 3 },
     becomes: [],
-    losses: ["n unsupported"],
+    losses: ["candidates unsupported"],
   },
   {
     what: "asking for one answer is no loss",

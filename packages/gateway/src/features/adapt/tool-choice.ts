@@ -11,7 +11,7 @@ import type { Pass } from "./pass.ts";
  */
 export const toolChoice: Pass = (request, { protocol }) => {
   const { toolChoice: choice, tools, ...rest } = request;
-  const lost = { request: { ...rest, tools }, losses: [{ field: "tool_choice", reason: "unsupported" as const }] };
+  const lost = { request: { ...rest, tools }, losses: [{ field: "toolChoice", reason: "unsupported" as const }] };
   if (choice?.type === "required") {
     if (tools.length > 0 || hosted(request.extra, [protocol]).length > 0) return unchanged(request);
     return hosted(request.extra, everyProtocol).length > 0 ? lost : unchanged(request);

@@ -1,3 +1,4 @@
+import type { Json } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { Message, ToolCallPart, ToolResultPart } from "../../kernel/request.ts";
 import { unchanged } from "./pass.ts";
@@ -61,30 +62,41 @@ interface Turn extends Placed {
 /** Messages of the assistant's that follow each other without the results between are one turn, told in pieces. */
 function withWholeTurns(messages: readonly Message[]): readonly Placed[] {
   const whole: Placed[] = [];
-  for (const [index, message] of messages.entries()) {
+  /** The pieces of the turn that the last of `whole` begins. */
+  let pieces: Message[] = [];
+  let called = false;
+  const close = () => {
     const last = whole.at(-1);
-    if (last?.message.role === "assistant" && message.role === "assistant" && callsOf(last.message).length > 0) {
-      whole[whole.length - 1] = { message: joined(last.message, message), index: last.index };
-    } else {
-      whole.push({ message, index });
+    if (last !== undefined && pieces.length > 1) whole[whole.length - 1] = { ...last, message: joined(pieces) };
+  };
+  for (const [index, message] of messages.entries()) {
+    const calls = message.parts.some(({ type }) => type === "tool-call");
+    if (called && message.role === "assistant" && pieces[0]?.role === "assistant") {
+      pieces.push(message);
+      continue;
     }
+    close();
+    whole.push({ message, index });
+    pieces = [message];
+    called = calls;
   }
+  close();
   return whole;
 }
 
-function joined(earlier: Message, later: Message): Message {
-  const extra = Object.fromEntries([
-    ...Object.entries(earlier.extra ?? {}),
-    ...Object.entries(later.extra ?? {}).map(([protocol, fields]) => {
-      const before = Object.entries(earlier.extra ?? {}).find(([name]) => name === protocol)?.[1];
-      return [protocol, { ...before, ...fields }] as const;
-    }),
-  ]);
+/** All pieces at once: one after the other would copy the first ones again for each that follows. */
+function joined(pieces: readonly Message[]): Message {
+  const extra = new Map<string, { readonly [name: string]: Json }>();
+  for (const piece of pieces) {
+    for (const [protocol, fields] of Object.entries(piece.extra ?? {})) {
+      extra.set(protocol, { ...extra.get(protocol), ...fields });
+    }
+  }
+  const first = pieces.toReversed().reduce((later, earlier) => ({ ...later, ...earlier }));
   return {
-    ...later,
-    ...earlier,
-    parts: [...earlier.parts, ...later.parts],
-    ...(Object.keys(extra).length > 0 && { extra }),
+    ...first,
+    parts: pieces.flatMap(({ parts }) => parts),
+    ...(extra.size > 0 && { extra: Object.fromEntries(extra) }),
   };
 }
 

@@ -18,10 +18,10 @@ test("a choice of another vendor's own tool is lost with the tool", () => {
   const named = { type: "tool", tool: "function", name: "web_search" } as const;
   assert.deepEqual(chosen({ tools: [look], toolChoice: named, extra: search }), {
     choice: undefined,
-    lost: ["tool_choice"],
+    lost: ["toolChoice"],
   });
   const any = { type: "required" } as const;
-  assert.deepEqual(chosen({ toolChoice: any, extra: search }), { choice: undefined, lost: ["tool_choice"] });
+  assert.deepEqual(chosen({ toolChoice: any, extra: search }), { choice: undefined, lost: ["toolChoice"] });
   assert.deepEqual(chosen({ tools: [look], toolChoice: any, extra: search }), { choice: any, lost: [] });
 });
 

@@ -1,19 +1,17 @@
-import { mayUse } from "../../auth/identity.ts";
 import type { Flow, WireBackend } from "../../backends/types.ts";
 import { estimateTokens } from "../../codecs/shared/estimate.ts";
 import type { Codec } from "../../kernel/codec.ts";
 import type { Edit } from "../../kernel/edit.ts";
-import { failure } from "../../kernel/failure.ts";
 import { isJsonObject, own } from "../../kernel/json.ts";
 import type { JsonObject } from "../../kernel/json.ts";
 import type { Protocol } from "../../kernel/protocol.ts";
 import type { Result } from "../../kernel/result.ts";
 import { parseObject, viewOf } from "../../relay/interpreter.ts";
-import { plan } from "../../routing/plan.ts";
 import { splicePieces } from "../../wire/json-splice.ts";
 import type { Gateway } from "../gateway.ts";
 import { withJsonBody } from "../json-body.ts";
 import type { JsonBody } from "../json-body.ts";
+import { planFor } from "../planning.ts";
 import type { Incoming, Route } from "../router.ts";
 import { headersFor, nameOfModel, readModel } from "./generate.ts";
 import { anthropicCounting, geminiModels } from "./paths.ts";
@@ -113,13 +111,15 @@ class Count {
     const model = counter.model(incoming, body.object);
     if (!model.ok) return gateway.refuse(incoming, codec.ingress, model.failure);
     const { identity } = incoming;
-    if (identity === undefined || !mayUse(identity, model.value)) {
-      const why = failure("forbidden", `This key may not use the model '${model.value}'.`, { param: "model" });
-      return gateway.refuse(incoming, codec.ingress, why);
-    }
     const runtime = gateway.service.current();
-    const facts = { model: model.value, protocol: counter.protocol };
-    const planned = plan(facts, runtime.catalog, gateway.service.relay.cooldowns);
+    const asking = {
+      model: model.value,
+      protocol: counter.protocol,
+      identity,
+      headers: incoming.request.headers,
+      body: { rope: body.rope, object: body.scanned },
+    };
+    const planned = planFor(asking, runtime, gateway.service);
     if (!planned.ok) return gateway.refuse(incoming, codec.ingress, planned.failure);
     const [first] = planned.value.attempts;
     const backend = first === undefined ? undefined : runtime.endpoints.get(first.endpoint)?.backend;

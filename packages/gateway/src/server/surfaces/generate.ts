@@ -1,23 +1,28 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
-import { mayUse } from "../../auth/identity.ts";
 import type { Codec } from "../../kernel/codec.ts";
 import { failure } from "../../kernel/failure.ts";
 import type { Failure } from "../../kernel/failure.ts";
 import type { Result } from "../../kernel/result.ts";
 import type { RequestBody } from "../../relay/types.ts";
-import { plan } from "../../routing/plan.ts";
 import { foldName, readField, scanObject } from "../../wire/json-scan.ts";
 import type { ScannedObject } from "../../wire/json-scan.ts";
 import type { Rope } from "../../wire/rope.ts";
 import type { Gateway } from "../gateway.ts";
 import type { RelayOrder } from "../order.ts";
 import { readBody } from "../body.ts";
+import { planFor } from "../planning.ts";
 import { decodeName } from "../router.ts";
 import type { Incoming, Route, RouteAbout } from "../router.ts";
 
 /** Longest model name that is looked up. */
 const longestModel = 512;
+
+/** Most fields at the top of a body. No protocol has a hundred; each costs more than its bytes. */
+const mostFields = 4096;
+
+/** A name that would lead elsewhere where it stands in an upstream's path. */
+const climbing = /(?:^|\/)\.{1,2}(?:\/|$)/;
 
 /** Fields that decide what the gateway does. */
 const decisive: ReadonlySet<string> = new Set(["model", "stream"]);
@@ -43,6 +48,7 @@ export function generateRouteOf(codec: Codec, gateway: Gateway, options: Generat
   const about = { protocol: codec.protocol };
   return {
     access: "key",
+    isToModel: true,
     errors: codec.ingress,
     // Only Google's clients put a key there, and only their protocol has the model in the path.
     queryKey: codec.addressing === "path",
@@ -78,11 +84,8 @@ function answer(incoming: Incoming, rope: Rope, { codec, gateway, takeover, stre
   const { model, body } = read.value;
   const about = { protocol, model, stream: body.stream, bytesIn: rope.length };
   const { identity } = incoming;
-  if (identity === undefined || !mayUse(identity, model)) {
-    const why = failure("forbidden", `This key may not use the model '${model}'.`, { param: "model" });
-    return gateway.refuse(incoming, codec.ingress, why, about);
-  }
-  const planned = plan({ model, protocol }, runtime.catalog, gateway.service.relay.cooldowns);
+  const asking = { model, protocol, identity, headers: incoming.request.headers, body };
+  const planned = planFor(asking, runtime, gateway.service);
   if (!planned.ok) return gateway.refuse(incoming, codec.ingress, planned.failure, about);
   const headers = headersFor(codec, incoming.request.headers);
   takeover(incoming, { codec, runtime, requestedModel: model, body, plan: planned.value, headers });
@@ -147,6 +150,7 @@ export function readModel(model: unknown): Result<string> {
   if (typeof model !== "string" || model.trim() === "")
     return bad("The field 'model' must be a non-empty string.", "model");
   if (model.length > longestModel) return bad(`The field 'model' is longer than ${longestModel} characters.`, "model");
+  if (climbing.test(model)) return bad("The field 'model' must not hold '.' or '..' as a part of a path.", "model");
   return { ok: true, value: model };
 }
 
@@ -155,6 +159,8 @@ export function scanBody(rope: Rope, depth: number): Result<ScannedObject> {
   const scan = rope.withBytes((bytes) => (isUtf8(bytes) ? scanObject(bytes, depth) : undefined));
   if (scan === undefined) return bad("The request body is not valid UTF-8.");
   if (!scan.ok) return bad(`The request body is not acceptable JSON: ${scan.message} (at byte ${scan.offset}).`);
+  const { fields } = scan.object;
+  if (fields.length > mostFields) return bad(`The request body has more than ${mostFields} fields.`);
   return { ok: true, value: scan.object };
 }
 

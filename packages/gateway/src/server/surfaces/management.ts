@@ -2,7 +2,7 @@ import { Transform } from "node:stream";
 import { mayManage } from "../../auth/identity.ts";
 import { failure } from "../../kernel/failure.ts";
 import { own } from "../../kernel/json.ts";
-import { resolve } from "../../routing/catalog.ts";
+import { resolveExactly } from "../../routing/names.ts";
 import { splicePieces } from "../../wire/json-splice.ts";
 import { passOn } from "../forward.ts";
 import type { PassedCall, Upstream } from "../forward.ts";
@@ -90,7 +90,7 @@ function manage(incoming: Incoming, what: { operation: Operation; body: JsonBody
   const upstream = target?.upstream ?? defaultEndpoint(gateway);
   if (upstream === undefined) {
     // Codex fetches its model before it asks it, also one that is served elsewhere.
-    const there = name !== undefined && resolve(gateway.service.current().catalog, name) !== undefined;
+    const there = name !== undefined && resolveExactly(gateway.service.current().catalog, name) !== undefined;
     return path === "pull" && there
       ? sayPulled(incoming, object["stream"] === false, gateway)
       : nobody(incoming, gateway);

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
-import { factsFor, resolve } from "../../routing/catalog.ts";
+import { factsFor } from "../../routing/catalog.ts";
+import { resolve } from "../../routing/names.ts";
 import type { Catalog } from "../../routing/catalog.ts";
 import type { ModelFacts } from "../../routing/types.ts";
 

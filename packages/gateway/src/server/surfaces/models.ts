@@ -1,7 +1,8 @@
 import { mayUse } from "../../auth/identity.ts";
 import { failure } from "../../kernel/failure.ts";
 import type { JsonObject } from "../../kernel/json.ts";
-import { offeredNames, resolve } from "../../routing/catalog.ts";
+import { offeredNames } from "../../routing/catalog.ts";
+import { resolve } from "../../routing/names.ts";
 import type { Gateway } from "../gateway.ts";
 import { decodeName } from "../router.ts";
 import type { Incoming, Route } from "../router.ts";
@@ -62,10 +63,7 @@ export function findOffered(
 
 /** What a client is told of a model that is not there, or not for it: which of the two is not to be learnt. */
 export function noSuchModel(name: string | undefined) {
-  return failure("not-found", `The model '${(name ?? "").slice(0, 100)}' does not exist.`, {
-    param: "model",
-    upstreamCode: "model_not_found",
-  });
+  return failure("model-not-found", `The model '${(name ?? "").slice(0, 100)}' does not exist.`, { param: "model" });
 }
 
 function showOne(incoming: Incoming, gateway: Gateway): void {

@@ -1,7 +1,7 @@
 import { failure } from "../../kernel/failure.ts";
 import { own } from "../../kernel/json.ts";
 import type { JsonObject } from "../../kernel/json.ts";
-import { resolve } from "../../routing/catalog.ts";
+import { resolveExactly } from "../../routing/names.ts";
 import { splicePieces } from "../../wire/json-splice.ts";
 import { passOn } from "../forward.ts";
 import type { Upstream } from "../forward.ts";
@@ -71,7 +71,7 @@ export function modelIn(body: JsonObject): string | undefined {
 
 /** Where a name leads first, if that is an endpoint that speaks Ollama's own protocol. */
 export function ollamaTarget(name: string, gateway: Gateway): { upstream: Upstream; model: string } | undefined {
-  const [first] = resolve(gateway.service.current().catalog, name)?.targets ?? [];
+  const [first] = resolveExactly(gateway.service.current().catalog, name)?.targets ?? [];
   const upstream = first === undefined ? undefined : ollamaEndpoint(first.endpoint, gateway);
   return first === undefined || upstream === undefined ? undefined : { upstream, model: first.model };
 }

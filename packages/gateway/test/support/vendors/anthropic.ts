@@ -41,7 +41,7 @@ function readBlocks(content: unknown, role: "user" | "assistant"): SeenTurn {
         must(role === "assistant", "thinking blocks may only be in assistant messages");
         must(block["signature"] === signature, "messages.1.content.0: Invalid `signature` in `thinking` block");
         reasoning += String(block["thinking"]);
-        state.push(String(block["signature"]));
+        state.push(signature);
         break;
       case "tool_use":
         must(role === "assistant" && isObject(block["input"]), "tool_use.input: Input should be a valid dictionary");

@@ -36,7 +36,9 @@ function readTurns(messages: readonly JsonObject[]): { system: string; turns: Se
 
 const known = new Set(
   // It ignores what it does not know, such as the `tool_choice` that clients send.
-  "model messages tools tool_choice format options stream think keep_alive truncate shift logprobs top_logprobs".split(" "),
+  "model messages tools tool_choice format options stream think keep_alive truncate shift logprobs top_logprobs".split(
+    " ",
+  ),
 );
 
 function read(path: string, body: JsonObject, headers: Seen["headers"]): Seen | undefined {

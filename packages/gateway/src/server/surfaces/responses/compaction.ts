@@ -6,7 +6,7 @@ import { textOf } from "./items.ts";
  * Begins the opaque content of compaction items that we made. Behind it stands the summary, for everybody to read:
  * it holds nothing that its bearer did not say or was not told.
  */
-export const compactionMark = "patchbay-compaction:";
+export const compactionMark = "~compaction-by-patchbay:";
 
 const introduction = "Summary of the conversation before this point:\n\n";
 

@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { WebSocket } from "ws";
-import { mayUse } from "../../../auth/identity.ts";
 import type { Identity } from "../../../auth/identity.ts";
 import { failure, failures } from "../../../kernel/failure.ts";
 import type { Failure } from "../../../kernel/failure.ts";
 import type { Result } from "../../../kernel/result.ts";
-import { plan } from "../../../routing/plan.ts";
 import { Rope } from "../../../wire/rope.ts";
+import { limitedOf } from "../../caller.ts";
 import type { Asker, RelayOrder } from "../../order.ts";
+import { planFor } from "../../planning.ts";
 import { headersFor, readRequest, scanBody } from "../generate.ts";
 import { badField, unknownPrevious } from "./failures.ts";
 import { parseItem, rawField, textOf, withFields } from "./items.ts";
@@ -20,6 +20,9 @@ import type { Unfolded } from "./unfold.ts";
 
 /** Most requests that wait for the one under way. */
 const longestQueue = 8;
+
+/** Most bytes that a client may leave unread while it asks for more. */
+const mostUnread = 8_388_608;
 
 /** Close codes (RFC 6455, 7.4.1). */
 const goingAway = 1001;
@@ -68,7 +71,7 @@ export class Connection {
 
   receive(bytes: Buffer, binary: boolean): void {
     if (binary) return this.#socket.close(unsupportedData, "Messages are JSON as text.");
-    if (this.#draining) return;
+    if (this.#draining || this.#isDeaf()) return;
     if (this.#queue.length >= longestQueue || !this.#responses.gateway.bodies.take(bytes.length)) {
       return this.#socket.close(policyViolation, "Too many requests at a time.");
     }
@@ -78,6 +81,18 @@ export class Connection {
 
   ping(): void {
     this.#socket.ping();
+  }
+
+  /** Answers a ping, unless nobody reads the answers. */
+  pong(data: Buffer): void {
+    if (!this.#isDeaf()) this.#socket.pong(data);
+  }
+
+  /** Ends the connection of a client that asks and does not read: what it is told would pile up here. */
+  #isDeaf(): boolean {
+    if (this.#socket.bufferedAmount <= mostUnread) return false;
+    this.terminate();
+    return true;
   }
 
   /** Ends it when what is under way is over. */
@@ -124,7 +139,7 @@ export class Connection {
     const identity = who.value;
     const keyId = identity.kind === "key" ? identity.id : identity.kind === "fixed" ? identity.name : undefined;
     const turn: Turn = {
-      asker: { id, startedAt, caller: { agent, keyId }, strict },
+      asker: { id, startedAt, caller: { agent, keyId, limited: limitedOf(identity) }, strict },
       identity,
       owner: ownerOf(identity),
     };
@@ -152,10 +167,8 @@ export class Connection {
     const read = readRequest(new Rope([withFields(bytes, scanned.value, changes)]), depth, true);
     if (!read.ok) return read.failure;
     const { model, body } = read.value;
-    if (!mayUse(turn.identity, model)) {
-      return failure("forbidden", `This key may not use the model '${model}'.`, { param: "model" });
-    }
-    const planned = plan({ model, protocol: codec.protocol }, runtime.catalog, gateway.service.relay.cooldowns);
+    const asking = { model, protocol: codec.protocol, identity: turn.identity, headers: this.#peer.headers, body };
+    const planned = planFor(asking, runtime, gateway.service);
     if (!planned.ok) return planned.failure;
     const headers = headersFor(codec, lasting(this.#peer.headers));
     const order: RelayOrder = { codec, runtime, requestedModel: model, body, plan: planned.value, headers };
@@ -236,7 +249,10 @@ export class Connection {
   }
 
   #send(message: Buffer): void {
-    this.#socket.send(message, { binary: false }, () => {});
+    const { bodies } = this.#responses.gateway;
+    // It may repeat what the client said, which is to be held no longer than a request is.
+    if (!bodies.take(message.length)) return this.terminate();
+    this.#socket.send(message, { binary: false }, () => bodies.give(message.length));
   }
 }
 

@@ -13,7 +13,8 @@ import { failure } from "../../../kernel/failure.ts";
 import type { JsonObject } from "../../../kernel/json.ts";
 import type { Protocol } from "../../../kernel/protocol.ts";
 import { Ticker } from "../../../relay/ticker.ts";
-import { Cooldowns } from "../../../routing/cooldowns.ts";
+import { Health } from "../../../routing/health.ts";
+import { Rota } from "../../../routing/rota.ts";
 import { openStore } from "../../../store/sqlite.ts";
 import { createKey } from "../../../auth/keys.ts";
 import { Gateway } from "../../gateway.ts";
@@ -197,6 +198,7 @@ export async function startHarness(document: object = {}): Promise<Harness> {
   const codecs = new Map<Protocol, Codec>([openaiChat, openaiResponses].map((codec) => [codec.protocol, codec]));
   const ticker = new Ticker(systemClock, 20);
   const refusals: Refusal[] = [];
+  const health = new Health(systemClock);
   const gateway = new Gateway(
     {
       clock: systemClock,
@@ -206,12 +208,13 @@ export async function startHarness(document: object = {}): Promise<Harness> {
         clock: systemClock,
         ticker,
         features: [],
-    unserved: new Unserved(systemClock),
+        unserved: new Unserved(systemClock),
         media: { get: async () => ({ ok: false, failure: failure("bad-request", "no media here") }) },
-        cooldowns: new Cooldowns(systemClock),
+        health,
         codecs,
         observer: { attempted: nothing, settled: nothing, threw: (error) => console.error(error) },
       },
+      routing: { health, rota: new Rota(), random: () => 0 },
       current: () => runtime,
       troubles: () => [],
       notes: () => [],

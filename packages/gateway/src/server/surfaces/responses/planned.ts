@@ -1,9 +1,8 @@
-import { mayUse } from "../../../auth/identity.ts";
 import { failure } from "../../../kernel/failure.ts";
 import type { Result } from "../../../kernel/result.ts";
-import { plan } from "../../../routing/plan.ts";
 import { Rope } from "../../../wire/rope.ts";
 import type { RelayOrder } from "../../order.ts";
+import { planFor } from "../../planning.ts";
 import type { Incoming } from "../../router.ts";
 import { headersFor, readRequest } from "../generate.ts";
 import { ownerOf } from "./responses.ts";
@@ -18,11 +17,9 @@ export function readPlanned({ gateway, codec, store }: Responses, incoming: Inco
   if (!read.ok) return read;
   const { model, body } = read.value;
   const { identity } = incoming;
-  if (identity === undefined || !mayUse(identity, model)) {
-    const why = failure("forbidden", `This key may not use the model '${model}'.`, { param: "model" });
-    return { ok: false, failure: why };
-  }
-  const planned = plan({ model, protocol: codec.protocol }, runtime.catalog, gateway.service.relay.cooldowns);
+  if (identity === undefined) return { ok: false, failure: failure("forbidden", "Nobody is known to have asked.") };
+  const asking = { model, protocol: codec.protocol, identity, headers: incoming.request.headers, body };
+  const planned = planFor(asking, runtime, gateway.service);
   if (!planned.ok) return planned;
   const headers = headersFor(codec, incoming.request.headers);
   const order: RelayOrder = { codec, runtime, requestedModel: model, body, plan: planned.value, headers };

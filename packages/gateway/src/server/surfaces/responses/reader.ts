@@ -54,10 +54,13 @@ export class ResponseReader {
   readonly #splitter: SseSplitter;
   /** Whole items as they were said: some backends leave the final response's output empty. */
   readonly #said: Buffer[] = [];
+  #saidBytes = 0;
+  readonly #limit: number;
 
-  /** @param limit Most bytes of one event. */
+  /** @param limit Most bytes of one event, and of all items that are remembered: a stream may go on without end. */
   constructor(envelope: Envelope, limit: number) {
     this.#envelope = envelope;
+    this.#limit = limit;
     this.#splitter = new SseSplitter(limit);
   }
 
@@ -77,10 +80,16 @@ export class ResponseReader {
     if (type === "response.output_item.done") {
       const event = scan(data);
       const item = event === undefined ? undefined : rawField(data, event, "item");
-      if (item !== undefined) this.#said.push(Buffer.from(item));
+      if (item !== undefined) this.#say(item);
     }
     if (!bearing.has(type)) return { raw, type, data };
     return this.#bearing(raw, type, data);
+  }
+
+  #say(item: Buffer): void {
+    this.#saidBytes += item.length;
+    if (this.#saidBytes <= this.#limit) this.#said.push(Buffer.from(item));
+    else this.#said.length = 0;
   }
 
   #bearing(raw: Buffer, type: string, data: Buffer): ReadBlock {
@@ -172,6 +181,11 @@ const repeated: JsonObject = {
   user: null,
   metadata: {},
 };
+
+/** What a response repeats of its request. */
+export function repeatedOf(request: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(request).filter(([name]) => Object.hasOwn(repeated, name)));
+}
 
 /** A response object without output, with every member that clients ask for. */
 export function draft(request: JsonObject, about: Draft, envelope: Envelope): Buffer {

@@ -4,12 +4,15 @@ import type { JsonObject } from "../../../kernel/json.ts";
 import { own } from "../../../kernel/json.ts";
 import type { ClientSink } from "../../../relay/types.ts";
 import { parseItem, textOf } from "./items.ts";
-import { draft, errorIn, ResponseReader } from "./reader.ts";
+import { draft, errorIn, repeatedOf, ResponseReader } from "./reader.ts";
 import type { Draft, Envelope, FinalResponse } from "./reader.ts";
 import { headerIn } from "./recorder.ts";
 
 /** Most bytes of events that a run keeps for being streamed again; the oldest go first. */
 export const replayLimit = 4_194_304;
+
+/** What an event costs beside its text, in bytes: there may be many that say next to nothing. */
+const eventCost = 200;
 
 /** Hears of a run under way. */
 export interface Follower {
@@ -52,8 +55,9 @@ export class Run implements ClientSink {
   /** The exchange is done with us; set by who began it. */
   closed: () => void = nothing;
   readonly followers = new Set<Follower>();
-  readonly #options: RunOptions;
-  readonly #reader: ResponseReader;
+  /** Gone when it is over, for a run is kept as long as its response. */
+  #options: RunOptions | undefined;
+  #reader: ResponseReader | undefined;
   readonly #events: RunEvent[] = [];
   readonly #refusal: Buffer[] = [];
   #object: Buffer;
@@ -67,7 +71,8 @@ export class Run implements ClientSink {
   #over = false;
 
   constructor(options: RunOptions) {
-    this.#options = options;
+    // Not all of the request: what it reads may be large, and is kept elsewhere.
+    this.#options = { ...options, request: repeatedOf(options.request) };
     this.#reader = new ResponseReader(options.envelope, options.limit);
     this.#object = draft(options.request, { ...options.about, status: "queued" }, options.envelope);
   }
@@ -105,33 +110,34 @@ export class Run implements ClientSink {
   open(status: number, headers: readonly string[]): void {
     this.#status = status;
     this.#endpoint = headerIn(headers, "x-patchbay-endpoint");
-    if (status === 200 && !this.#over) {
-      this.#object = draft(
-        this.#options.request,
-        { ...this.#options.about, status: "in_progress" },
-        this.#options.envelope,
-      );
+    if (status === 200 && this.#options !== undefined) {
+      const { request, about, envelope } = this.#options;
+      this.#object = draft(request, { ...about, status: "in_progress" }, envelope);
     }
   }
 
   /** Nobody reads, so that nobody reads slowly. */
   write(bytes: Buffer): boolean {
     if (this.#over) return true;
-    if (this.#status === 200) this.#take(this.#reader.push(bytes));
+    if (this.#status === 200) this.#take(this.#reader?.push(bytes) ?? []);
     else this.#refusal.push(bytes);
     return true;
   }
 
   end(bytes: Buffer): void {
     this.write(bytes);
-    if (!this.#over && this.#status === 200) this.#take(this.#reader.end());
+    if (!this.#over && this.#status === 200) this.#take(this.#reader?.end() ?? []);
     if (!this.#over && this.#status !== 200) this.#error = errorIn(Buffer.concat(this.#refusal));
     this.destroy();
   }
 
   destroy(): void {
     if (!this.#over) this.#close("failed");
-    this.closed();
+    const { closed } = this;
+    // These hold the exchange, with the whole of its request.
+    this.onGone = this.onDrained = this.closed = nothing;
+    this.abort = nothing;
+    closed();
   }
 
   #take(blocks: ReturnType<ResponseReader["push"]>): void {
@@ -154,19 +160,20 @@ export class Run implements ClientSink {
     const given = event === undefined ? undefined : own(event, "sequence_number");
     this.#sequence = typeof given === "number" ? given : this.#sequence + 1;
     this.#events.push({ sequence: this.#sequence, raw: Buffer.from(raw) });
-    this.#bytes += raw.length;
+    this.#bytes += raw.length + eventCost;
     if (this.#bytes <= replayLimit) return;
     // Who follows closely has read the older half. Half at a time, since taking from the front moves all the rest.
     for (const follower of this.followers) follower.more();
     let gone = 0;
     while (this.#bytes > replayLimit / 2 && gone < this.#events.length)
-      this.#bytes -= this.#events[gone++]?.raw.length ?? 0;
+      this.#bytes -= (this.#events[gone++]?.raw.length ?? 0) + eventCost;
     this.#events.splice(0, gone);
     this.#dropped += gone;
   }
 
   /** Ends without an answer of the backend's. */
   #close(status: "failed" | "cancelled"): void {
+    if (this.#options === undefined) return;
     const { request, about, envelope } = this.#options;
     const error = this.#error ?? { code: "server_error", message: "The response broke off." };
     const ended: Draft = {
@@ -185,7 +192,10 @@ export class Run implements ClientSink {
 
   #finish(final: FinalResponse | undefined): void {
     this.#over = true;
-    this.#options.done({ final, endpoint: this.#endpoint });
+    const done = this.#options?.done;
+    this.#options = this.#reader = undefined;
+    this.#refusal.length = 0;
+    done?.({ final, endpoint: this.#endpoint });
   }
 }
 

@@ -50,7 +50,7 @@ export class ResponseSockets {
     );
   }
 
-  #connected(socket: WebSocket, { request }: Upgrade): void {
+  #connected(socket: WebSocket, { request, socket: wire }: Upgrade): void {
     const { gateway } = this.#responses;
     const peer = { loopback: isLoopback(request.socket.remoteAddress) };
     const connection = new Connection(this.#responses, socket, {
@@ -62,15 +62,28 @@ export class ResponseSockets {
     const life = { answered: true };
     this.#connections.set(connection, life);
     this.#timer ??= setInterval(() => this.#beat(), beatInterval).unref();
+    // A message counts from its first byte: many that never end would hold as much as many requests.
+    let begun = 0;
+    const whole = () => {
+      gateway.bodies.give(begun);
+      begun = 0;
+    };
+    wire.prependListener("data", (chunk: Buffer) => {
+      if (gateway.bodies.take(chunk.length)) begun += chunk.length;
+      else connection.terminate();
+    });
     socket.on("pong", () => (life.answered = true));
+    socket.on("ping", (data: Buffer) => connection.pong(data));
     socket.on("message", (data: RawData, binary: boolean) => {
       life.answered = true;
+      whole();
       connection.receive(bytesOf(data), binary);
     });
     // What is wrong with a connection ends it; `close` follows.
     socket.on("error", () => {});
     socket.on("close", () => {
       this.#connections.delete(connection);
+      whole();
       connection.closed();
       if (this.#connections.size > 0) return;
       clearInterval(this.#timer);
@@ -96,7 +109,13 @@ export class ResponseSockets {
 /** Loaded with the first connection: most gateways see none. */
 async function load(largest: number): Promise<WebSocketServer> {
   const { WebSocketServer: Server } = await import("ws");
-  return new Server({ noServer: true, perMessageDeflate: false, maxPayload: largest, clientTracking: false });
+  return new Server({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: largest,
+    clientTracking: false,
+    autoPong: false,
+  });
 }
 
 function bytesOf(data: RawData): Buffer {

@@ -20,6 +20,9 @@ export class Segment {
   readonly cost: number;
   readonly #seed = randomBytes(12).toString("hex");
   users = 0;
+  /** Who pays for it: the owner of the first entry that held it, which several may share. */
+  payer = "";
+  #byId: ReadonlyMap<string, Buffer> | undefined;
 
   constructor(
     items: readonly Buffer[],
@@ -37,6 +40,12 @@ export class Segment {
     const line: Segment[] = [this];
     for (let at = this.parent; at !== undefined; at = at.parent) line.push(at);
     return line.reverse();
+  }
+
+  /** The item of this id. */
+  find(id: string): Buffer | undefined {
+    this.#byId ??= new Map(this.items.map((item): [string, Buffer] => [itemId(item) ?? "", item]));
+    return this.#byId.get(id);
   }
 
   shown(): readonly JsonObject[] {
@@ -131,7 +140,7 @@ export class ResponseStore {
   item(owner: string, id: string): Buffer | undefined {
     const said = this.#saidBy.get(keyOf(owner, id));
     const after = said === undefined ? undefined : this.response(owner, said)?.after;
-    return after?.items.find((text) => itemId(text) === id);
+    return after?.find(id);
   }
 
   /**
@@ -233,19 +242,23 @@ export class ResponseStore {
 
   /** Adds what the entry holds, or takes it off. A stretch that several entries share counts once. */
   #count(entry: Entry, sign: 1 | -1): void {
-    let bytes = entry.cost;
-    if (entry.stored.kind === "response") {
-      for (const end of [entry.stored.before, entry.stored.after]) {
-        for (let at = end; at !== undefined; at = at.parent) {
-          if ((sign === 1 ? at.users++ : --at.users) === 0) bytes += at.cost;
-          else break;
-        }
+    this.#pay(entry.owner, sign * entry.cost);
+    if (entry.stored.kind !== "response") return;
+    for (const end of [entry.stored.before, entry.stored.after]) {
+      for (let at = end; at !== undefined; at = at.parent) {
+        if ((sign === 1 ? at.users++ : --at.users) !== 0) break;
+        if (sign === 1) at.payer = entry.owner;
+        // Given back to whom it was taken from, who may be another: a connection's own entries go before its caller's.
+        this.#pay(at.payer, sign * at.cost);
       }
     }
-    this.#bytes += sign * bytes;
-    const held = (this.#held.get(entry.owner) ?? 0) + sign * bytes;
-    if (held <= 0) this.#held.delete(entry.owner);
-    else this.#held.set(entry.owner, held);
+  }
+
+  #pay(owner: string, bytes: number): void {
+    this.#bytes += bytes;
+    const held = (this.#held.get(owner) ?? 0) + bytes;
+    if (held <= 0) this.#held.delete(owner);
+    else this.#held.set(owner, held);
   }
 }
 

@@ -144,7 +144,8 @@ function threadOf(
   if (given === undefined && texts.length > 0)
     return bad("The field 'input' must be text or a list of items.", "input");
   // Without a past, what is no list of items is the codec's to refuse, or the upstream's.
-  const resolved = resolve(given ?? [], past, native !== undefined);
+  const { body: largest } = order.runtime.config.server.limits;
+  const resolved = resolve(given ?? [], { past, native: native !== undefined, largest });
   if (!resolved.ok) return resolved;
   const { items, changed } = resolved.value;
   return {
@@ -170,22 +171,35 @@ function onlyAt(plan: RelayOrder["plan"] | undefined, endpoint: string): RelayOr
 /** References become the items that they name, and summaries of ours what they say. */
 function resolve(
   given: readonly Buffer[],
-  past: Past,
-  native: boolean,
+  { past, native, largest }: { readonly past: Past; readonly native: boolean; readonly largest: number },
 ): Result<{ readonly items: readonly Buffer[]; readonly changed: boolean }> {
   let changed = false;
+  let size = 0;
   const items: Buffer[] = [];
+  /** By id: a request may name one item again and again. */
+  const known = new Map<string, Buffer | undefined>();
+  const look = (id: string): Buffer | undefined => {
+    if (!known.has(id))
+      known.set(
+        id,
+        first(past, (owner) => past.store.item(owner, id)),
+      );
+    return known.get(id);
+  };
   for (const text of given) {
     const item = mayNeedLook(text) ? parseItem(text) : undefined;
     const type = item === undefined ? undefined : stringOf(item, "type");
     const summary = item !== undefined && type === "compaction" ? unsealed(item) : undefined;
     const id = item !== undefined && type === "item_reference" ? stringOf(item, "id") : undefined;
-    const found = id === undefined ? summary : first(past, (owner) => past.store.item(owner, id));
+    const found = id === undefined ? summary : look(id);
     // The upstream may know what we do not.
     if (id !== undefined && found === undefined && (!native || past.store.isAnothers(past.owners, id))) {
       return refuse(unknownItem(id, "input"));
     }
     if (found !== undefined) changed = true;
+    // A few bytes may stand for a large item, many times over.
+    size += (found ?? text).length;
+    if (size > largest) return tooLarge(`What the input refers to is more than ${largest} bytes (server.limits.body).`);
     items.push(found ?? text);
   }
   return { ok: true, value: { items, changed } };
@@ -215,7 +229,7 @@ function bad(message: string, param: string): Result<never> {
 }
 
 function tooLarge(message: string): Result<never> {
-  return refuse(failure("too-large", message, { param: "previous_response_id" }));
+  return refuse(failure("too-large", message, { param: "input" }));
 }
 
 function refuse(why: Failure): Result<never> {

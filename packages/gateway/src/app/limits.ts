@@ -1,0 +1,79 @@
+import type { Config } from "../config/types.ts";
+import type { Clock } from "../kernel/clock.ts";
+import { Limits } from "../limits/limits.ts";
+import { MemoryLimitStore } from "../limits/memory.ts";
+import { scopeOf } from "../limits/rules.ts";
+import type { Rule, Scope, ScopeKind } from "../limits/rules.ts";
+import type { Catalog } from "../routing/catalog.ts";
+import type { Store, UsedRow } from "../store/ports.ts";
+import { priceOf } from "./assemble.ts";
+
+const hour = 3_600_000;
+const day = 24 * hour;
+
+/** Limits that count in this process's memory. */
+export function newLimits(clock: Clock, catalog: () => Catalog): Limits {
+  const price = (endpoint: string, model: string) => priceOf(catalog(), { endpoint, model, own: undefined });
+  return new Limits(clock, new MemoryLimitStore(clock), price);
+}
+
+/** Tells the limits what the configuration now says. */
+export function configureLimits(limits: Limits, { endpoints, models }: Config): void {
+  limits.configure(endpoints, models);
+}
+
+/**
+ * Counts what the ledger says was used before this start, for limits of a day and longer. The ledger is read only where
+ * there are such limits.
+ */
+export function restoreLimits(limits: Limits, config: Config, { store, clock }: { store: Store; clock: Clock }): void {
+  const scopes = new Map<string, { readonly scope: Scope; readonly rules: readonly Rule[] }>();
+  const add = (scope: Scope | undefined) => {
+    const rules = scope?.rules.filter(({ period }) => period !== "minute") ?? [];
+    if (scope !== undefined && rules.length > 0) scopes.set(`${scope.kind}:${scope.id}`, { scope, rules });
+  };
+  for (const key of store.keys.snapshot()) if (key.revokedAt === undefined) add(scopeOf("key", key.id, key.limits));
+  for (const endpoint of config.endpoints) add(scopeOf("endpoint", endpoint.name, endpoint.limits));
+  for (const model of config.models) add(scopeOf("model", model.name, model.limits));
+  if (scopes.size === 0) return;
+  const now = clock.now();
+  for (const row of store.ledger.used(Math.min(now - day, beginOfMonth(now)))) {
+    for (const [kind, id] of holdersOf(row)) {
+      const found = id === undefined ? undefined : scopes.get(`${kind}:${id}`);
+      for (const rule of found?.rules ?? []) if (found !== undefined) restore(limits, { ...found, rule, row, now });
+    }
+  }
+}
+
+function holdersOf({ keyId, endpoint, model }: UsedRow): readonly (readonly [ScopeKind, string | undefined])[] {
+  return [
+    ["key", keyId],
+    ["endpoint", endpoint],
+    ["model", model],
+  ];
+}
+
+function restore(
+  limits: Limits,
+  {
+    scope,
+    rule,
+    row,
+    now,
+  }: { readonly scope: Scope; readonly rule: Rule; readonly row: UsedRow; readonly now: number },
+): void {
+  const { store } = limits;
+  if (rule.period === "day") {
+    // As if all of it had been used at the end of its hour: rather too long than too short.
+    const age = Math.max(0, now - row.hour - hour);
+    if (age < day) store.restore(scope, rule, { amount: row.tokens, age });
+    return;
+  }
+  const begin = rule.period === "calendar-day" ? Math.floor(now / day) * day : beginOfMonth(now);
+  if (row.hour >= begin) store.restore(scope, rule, { amount: row.microDollars, age: 0 });
+}
+
+function beginOfMonth(now: number): number {
+  const date = new Date(now);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1);
+}

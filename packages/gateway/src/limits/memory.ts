@@ -1,0 +1,109 @@
+import type { Clock } from "../kernel/clock.ts";
+import { inWords } from "./rules.ts";
+import type { Period, Rule, Scope } from "./rules.ts";
+import type { Actual, LimitStore, Outcome, Refusal, Reservation, Want } from "./types.ts";
+import { Calendar, Window } from "./window.ts";
+import type { Count } from "./window.ts";
+
+const minute = 60_000;
+const day = 86_400_000;
+
+/** The monotonic clock begins with the process; so much before it can be told apart. */
+const past = 2 * day;
+
+/** Most counts that are kept at hand before those that count nothing are let go. */
+const mostCounts = 20_000;
+
+/** Counts in this process. Lives as long as it does, by scope and name, whatever the configuration becomes. */
+export class MemoryLimitStore implements LimitStore {
+  readonly #clock: Clock;
+  readonly #counts = new Map<string, { readonly count: Count; readonly period: Period }>();
+  /** At how many counts idle ones are looked for again. */
+  #sweepAt = mostCounts;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  reserve(wants: readonly Want[]): Outcome {
+    const refusal = this.refusal(wants);
+    if (refusal !== undefined) return { ok: false, refusal };
+    const places = wants.map(({ scope, rule, amount }) => {
+      return this.#count(scope, rule).take(fitting(rule, amount), this.#time(rule.period));
+    });
+    return { ok: true, reservation: { wants, places } };
+  }
+
+  settle({ wants, places }: Reservation, actual: Actual): void {
+    for (const [index, { scope, rule, amount }] of wants.entries()) {
+      const used = actual[rule.unit];
+      if (used === undefined) continue;
+      const change = used - fitting(rule, amount);
+      this.#count(scope, rule).correct(places[index] ?? 0, change, this.#time(rule.period));
+    }
+  }
+
+  state(scope: Scope, rule: Rule): { readonly used: number; readonly rest: number } {
+    const count = this.#count(scope, rule);
+    const at = this.#time(rule.period);
+    return { used: count.used(at), rest: count.rest(at) };
+  }
+
+  restore(scope: Scope, rule: Rule, { amount, age }: { readonly amount: number; readonly age: number }): void {
+    const count = this.#count(scope, rule);
+    const at = this.#time(rule.period);
+    count.used(at);
+    count.take(amount, at - age);
+  }
+
+  refusal(wants: readonly Want[]): Refusal | undefined {
+    let longest: Refusal | undefined;
+    for (const { scope, rule, amount } of wants) {
+      const count = this.#count(scope, rule);
+      const wait = count.wait(rule.limit, fitting(rule, amount), this.#time(rule.period));
+      if (wait === 0 || (longest !== undefined && longest.wait >= wait)) continue;
+      longest = { kind: scope.kind, id: scope.id, limit: rule.name, words: inWords(rule), wait };
+    }
+    return longest;
+  }
+
+  #time(period: Period): number {
+    return period === "minute" || period === "day" ? this.#clock.monotonic() + past : this.#clock.now();
+  }
+
+  #count({ kind, id }: Scope, rule: Rule): Count {
+    const name = `${kind}:${id}:${rule.name}`;
+    const known = this.#counts.get(name);
+    if (known !== undefined) return known.count;
+    if (this.#counts.size >= this.#sweepAt) this.#sweep();
+    const count = newCount(rule.period);
+    this.#counts.set(name, { count, period: rule.period });
+    return count;
+  }
+
+  #sweep(): void {
+    for (const [name, { count, period }] of this.#counts) {
+      if (count.used(this.#time(period)) === 0) this.#counts.delete(name);
+    }
+    this.#sweepAt = Math.max(mostCounts, this.#counts.size * 2);
+  }
+}
+
+function newCount(period: Period): Count {
+  switch (period) {
+    case "minute":
+      return new Window(minute, 60);
+    case "day":
+      return new Window(day, 288);
+    default:
+      return new Calendar(period);
+  }
+}
+
+/**
+ * What is counted of an amount. Tokens are an estimate, and one that is beyond the whole limit must not keep a request
+ * out for ever: it then takes all there is. What money a request may cost is known better, and is not cut.
+ */
+function fitting({ unit, limit }: Rule, amount: number): number {
+  return unit === "money" ? amount : Math.min(amount, limit);
+}

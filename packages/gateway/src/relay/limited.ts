@@ -1,0 +1,184 @@
+import { failure } from "../kernel/failure.ts";
+import type { Failure, FailureKind } from "../kernel/failure.ts";
+import { costOf } from "../kernel/usage.ts";
+import type { Usage } from "../kernel/usage.ts";
+import type { Entry } from "../limits/entry.ts";
+import type { Stake } from "../limits/leases.ts";
+import { quotaOf, stakeOf } from "../limits/limits.ts";
+import type { Limits } from "../limits/limits.ts";
+import type { Scope } from "../limits/rules.ts";
+import type { Actual, Refusal } from "../limits/types.ts";
+import type { PlannedAttempt } from "../routing/types.ts";
+import { Foreseen } from "./foresee.ts";
+import { quotaHeaders } from "./quota-headers.ts";
+import type { ExchangeInput, RelayContext } from "./types.ts";
+
+/** How an entry goes on, at once or later. Neither is called for an exchange that is over. */
+export interface Admission {
+  go(entry: Entry | undefined): void;
+  refused(why: Failure, refusal?: Refusal): void;
+}
+
+/** One exchange and its attempts as the limits see them. */
+export class LimitedExchange {
+  readonly #input: ExchangeInput;
+  readonly #context: RelayContext;
+  readonly #limits: Limits;
+  readonly #foreseen: Foreseen;
+  readonly #scopes: readonly Scope[] | undefined;
+  /** Of the key and the virtual model. */
+  #own: Entry | undefined;
+  /** Every entry that is not over, and until when it may wait in monotonic milliseconds. */
+  readonly #entries = new Map<Entry, number>();
+  #isOver = false;
+
+  private constructor(input: ExchangeInput, context: RelayContext, limits: Limits) {
+    this.#input = input;
+    this.#context = context;
+    this.#limits = limits;
+    this.#foreseen = new Foreseen(input, limits.price);
+    this.#scopes = limits.exchangeScopes(input.caller.limited, input.plan.model);
+  }
+
+  /** Undefined where nothing is limited, as for most. */
+  static of(input: ExchangeInput, context: RelayContext): LimitedExchange | undefined {
+    const { limits } = context;
+    if (limits === undefined) return undefined;
+    const isFree = input.caller.limited === undefined && input.plan.model.limits === undefined && !limits.isLimiting;
+    return isFree ? undefined : new LimitedExchange(input, context, limits);
+  }
+
+  /** The way into the limits of the key and of the virtual model. */
+  admit(admission: Admission): void {
+    if (this.#scopes === undefined) return admission.go(undefined);
+    this.#own = this.#enter(this.#scopes, admission);
+  }
+
+  /** The way into the limits of a target. @param requests Requests that go to the upstream side by side. */
+  enter(
+    { endpoint, model }: PlannedAttempt,
+    about: { readonly credential: number; readonly requests: number; readonly isWanted: () => boolean },
+    admission: Admission,
+  ): void {
+    const scopes = this.#limits.attemptScopes(endpoint, about.credential);
+    if (scopes === undefined && this.#limits.leases.isEmpty) return admission.go(undefined);
+    const { requests } = about;
+    const tokens = this.#foreseen.tokens();
+    const stake = stakeOf(endpoint, model, { requests, tokens });
+    const wait = this.#limits.leases.wait(stake);
+    if (wait > 0) {
+      const refusal = quotaOf(endpoint, wait);
+      this.#limits.refused(refusal);
+      return admission.refused(refusedBy(refusal), refusal);
+    }
+    this.#enter(scopes ?? [], admission, { requests, stake, isWanted: about.isWanted });
+  }
+
+  /** Ends waits that have lasted too long. */
+  tick(now: number): void {
+    for (const [entry, until] of this.#entries) if (entry.state === "waiting" && now > until) entry.giveUp();
+  }
+
+  /** The exchange is over: what its key and model are charged, and whatever was left open. */
+  settle(
+    about: { readonly usage?: Usage | undefined; readonly target?: PlannedAttempt | undefined },
+    why?: Failure,
+  ): void {
+    this.#isOver = true;
+    const { usage, target } = about;
+    const price =
+      target === undefined
+        ? undefined
+        : (this.#input.plan.model.facts.price ?? this.#limits.price(target.endpoint, target.model));
+    // Where no price is known nothing was reserved either, and the ledger has no cost.
+    const money = target === undefined ? 0 : price === undefined ? 0 : costOf(usage, price);
+    const actual = target === undefined ? nothing : actualOf(usage, why);
+    this.#own?.settle({ ...actual, money: actual.tokens === 0 ? 0 : money });
+    for (const entry of this.#entries.keys()) entry.leave();
+    this.#entries.clear();
+  }
+
+  /** What the caller is told of its own key's limits. */
+  headers(): readonly string[] {
+    const key = this.#scopes?.find(({ kind }) => kind === "key");
+    return key === undefined ? [] : quotaHeaders(key, this.#limits, this.#input.codec.protocol, this.#context.clock);
+  }
+
+  #enter(
+    scopes: readonly Scope[],
+    admission: Admission,
+    sent?: { readonly requests: number; readonly stake: Stake; readonly isWanted: () => boolean },
+  ): Entry {
+    const { caller } = this.#input;
+    const { tokens, money } = this.#foreseen;
+    const decided = () => {
+      if (sent?.isWanted() === false) return entry.leave();
+      try {
+        this.#decided(entry, admission);
+      } catch (error) {
+        // Nothing below throws. If something does, this request ends and no other.
+        this.#context.observer.threw(error);
+        admission.refused(failure("internal", "The gateway failed to send the request."));
+      }
+    };
+    const entry = this.#limits.entry({
+      scopes,
+      demand: sent === undefined ? this.#foreseen : { requests: sent.requests, tokens, money },
+      who: caller.keyId ?? "",
+      priority: caller.limited?.limits.priority ?? 0,
+      stake: sent?.stake,
+      decided,
+    });
+    this.#entries.set(entry, Infinity);
+    entry.begin();
+    if (entry.state === "waiting") this.#entries.set(entry, this.#context.clock.monotonic() + entry.patience);
+    else this.#decided(entry, admission);
+    return entry;
+  }
+
+  #decided(entry: Entry, admission: Admission): void {
+    if (this.#isOver) return entry.leave();
+    const { refusal } = entry;
+    if (refusal === undefined) return admission.go(entry);
+    this.#entries.delete(entry);
+    admission.refused(refusedBy(refusal), refusal);
+  }
+}
+
+const nothing: Actual = { tokens: 0, money: 0 };
+
+/** Failures after which an upstream may have read and charged the request all the same. */
+const charged: ReadonlySet<FailureKind> = new Set<FailureKind>([
+  "cancelled",
+  "timeout-first-token",
+  "timeout-idle",
+  "timeout-total",
+  "broken-stream",
+]);
+
+/** What an answer used, as far as it is known. What an upstream refused, it did not charge. */
+export function actualOf(usage: Usage | undefined, why: Failure | undefined): Actual {
+  if (usage?.inputTokens !== undefined) return { tokens: usage.inputTokens + (usage.outputTokens ?? 0) };
+  return why === undefined || charged.has(why.kind) ? {} : { tokens: 0 };
+}
+
+/** What a caller is told who is kept out. Whose key, or how much others use, is nobody's business. */
+export function refusedBy({ kind, id, limit, words, wait }: Refusal): Failure {
+  const whose =
+    kind === "key"
+      ? "This key has"
+      : kind === "model"
+        ? `The model '${id}' has`
+        : `The endpoint ${id.split("#", 1)[0] ?? ""} has`;
+  const isOver = wait === Infinity;
+  const again = isOver
+    ? "The request is larger than that."
+    : wait >= 120_000
+      ? `There is room again in ${Math.ceil(wait / 60_000)} minutes.`
+      : `There is room again in ${Math.ceil(wait / 1000)} s.`;
+  const isMoney = limit === "usdPerDay" || limit === "usdPerMonth";
+  return failure(isMoney ? "over-budget" : "over-limit", `${whose} reached its limit ${limit} (${words}). ${again}`, {
+    limit: `${kind}.${limit}`,
+    ...(isOver ? {} : { retryAfter: Math.ceil(wait) }),
+  });
+}

@@ -1,0 +1,116 @@
+import { failures } from "../kernel/failure.ts";
+import type { Failure, FailureKind } from "../kernel/failure.ts";
+import { longestRetryAfter } from "../wire/headers.ts";
+import type { Health } from "../routing/health.ts";
+import type { TargetState } from "../routing/target-state.ts";
+import type { CircuitSettings, PlannedAttempt } from "../routing/types.ts";
+
+/** A 429 that names no time pauses its target for so long, and twice as long every time in a row; milliseconds. */
+const firstPause = 1000;
+const longestPause = 60_000;
+
+/** A used-up quota that names no time pauses its credential for so long, unless the endpoint says otherwise. */
+const quotaPause = 60_000;
+
+/** A credential that was refused is left alone for so long, where the endpoint has another. */
+const refusedPause = 60_000;
+
+/** Failures that tell nothing of whether a target works: limits have their cooldown, and these others their own cure. */
+const neutral: ReadonlySet<FailureKind> = new Set<FailureKind>([
+  "rate-limited",
+  "quota-exhausted",
+  "unserved",
+  "stale-connection",
+]);
+
+/** Whether a failure is the target's fault, so that its circuit counts it. */
+export function isTargetsFault({ kind }: Failure): boolean {
+  const { blame } = failures[kind];
+  return (blame === "upstream" || blame === "operator") && !neutral.has(kind);
+}
+
+export interface TurnParts {
+  readonly planned: PlannedAttempt;
+  readonly target: TargetState;
+  readonly credential: number;
+  readonly patience: number;
+  readonly probe: boolean;
+  readonly stream: boolean;
+  /** What differs from the settings of all circuits. */
+  readonly circuit: Partial<CircuitSettings>;
+}
+
+/** One attempt as the state of its target sees it: what it may take, and what is learned from it. */
+export class Turn {
+  readonly credential: number;
+  /** Milliseconds that the target has for beginning its answer; Infinity for what is configured. */
+  readonly patience: number;
+  readonly #parts: TurnParts;
+  readonly #health: Health;
+  #isProbe: boolean;
+  #over = false;
+
+  constructor(parts: TurnParts, health: Health) {
+    this.#parts = parts;
+    this.#health = health;
+    this.credential = parts.credential;
+    this.patience = parts.patience;
+    this.#isProbe = parts.probe;
+    parts.target.inFlight++;
+  }
+
+  /** The first meaningful event came (unstreamed: the answer). @param after Milliseconds from sending. */
+  began(after: number, now: number): void {
+    const { target, stream } = this.#parts;
+    (stream ? target.streamed : target.whole).observe(after, now);
+    if (target.circuit.succeeded()) this.#health.turned(target.endpoint, "closed");
+    target.pauses = 0;
+    target.stretchAt = undefined;
+    this.#isProbe = false;
+  }
+
+  /** The attempt is over; `why` is absent when it ended well. */
+  ended(now: number, why?: Failure): void {
+    if (this.#over) return;
+    this.#over = true;
+    const { target, circuit } = this.#parts;
+    target.inFlight--;
+    if (why === undefined) return;
+    if (why.kind === "timeout-first-token" && this.patience !== Infinity) target.stretchAt ??= now;
+    if (isTargetsFault(why)) {
+      const settings = { ...this.#health.circuitSettings, ...circuit };
+      if (target.circuit.failed(now, settings, this.#isProbe)) this.#health.turned(target.endpoint, "open");
+    } else if (this.#isProbe) target.circuit.returnProbe();
+    this.#cool(why);
+  }
+
+  /** Starts the pause that a failure asks for, or that stands to reason. */
+  #cool(why: Failure): void {
+    const { kind, retryAfter } = why;
+    const { endpoint, model } = this.#parts.planned;
+    const { credential, target } = this.#parts;
+    const { cooldown, credentials } = this.#health.endpoint(endpoint);
+    const { cooldowns } = this.#health;
+    // Some codecs read it from a body.
+    const asked = retryAfter === undefined ? undefined : Math.min(retryAfter, longestRetryAfter);
+    switch (kind) {
+      case "rate-limited": {
+        const own = cooldown ?? Math.min(longestPause, firstPause * 2 ** Math.min(target.pauses, 10));
+        if (asked === undefined) target.pauses++;
+        return cooldowns.start({ endpoint, model, credential }, asked ?? own, kind);
+      }
+      case "quota-exhausted": {
+        // A quota is a credential's, and the next one is asked. Where there is no other, a free model may still answer.
+        const scope = credentials > 1 ? { endpoint, credential } : { endpoint, model, credential };
+        return cooldowns.start(scope, asked ?? cooldown ?? quotaPause, kind);
+      }
+      case "overloaded":
+        return cooldowns.start({ endpoint, model }, asked ?? 0, kind);
+      case "upstream-auth":
+        if (credentials > 1) cooldowns.start({ endpoint, credential }, refusedPause, kind);
+        return;
+      default:
+        return;
+    }
+  }
+}

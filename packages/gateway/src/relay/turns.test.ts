@@ -1,0 +1,481 @@
+import assert from "node:assert/strict";
+import { mock, test } from "node:test";
+import type { CircuitSettings, FailoverSettings } from "../routing/types.ts";
+import { Health } from "../routing/health.ts";
+import { Exchange } from "./exchange.ts";
+import { events, eventStream, FakeClient, json, scene, whole } from "./support.test.ts";
+import type { FakeCall, Scene } from "./support.test.ts";
+
+interface StageOptions {
+  readonly stream?: boolean;
+  readonly endpoints?: readonly string[];
+  readonly attempts?: number;
+  readonly failover?: Partial<FailoverSettings>;
+  readonly circuit?: Partial<CircuitSettings>;
+  readonly reasoning?: boolean;
+  readonly random?: number;
+  readonly body?: object;
+}
+
+/** The limits of a gateway that nobody has configured. */
+const timeouts = { connect: 5000, firstToken: 60_000, firstByte: 300_000, idle: 60_000 };
+const defaults: FailoverSettings = { wait: 5000, stay: 0, patience: 10_000, adaptive: true };
+
+/** Several exchanges, one after the other or at once, over the same targets; time passes when it is told to. */
+class Stage implements Disposable {
+  readonly scene: Scene;
+  readonly health: Health;
+  readonly #options: StageOptions;
+
+  constructor(options: StageOptions = {}) {
+    mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+    this.#options = options;
+    const { stream = true, endpoints = ["first", "second"], body } = options;
+    this.scene = scene({
+      stream,
+      endpoints,
+      settings: { total: 600_000, stall: 600_000, keepalive: 0 },
+      ...(body && { body }),
+    });
+    this.health = new Health(this.scene.clock, () => options.random ?? 0);
+  }
+
+  /** Begins another request; its client is told. */
+  ask(): FakeClient {
+    const { input, context, clock, backend } = this.scene;
+    const { attempts = 3, failover, circuit = {}, reasoning = false } = this.#options;
+    const client = new FakeClient();
+    const endpoints = [...input.endpoints.keys()];
+    const model = { ...input.plan.model, attempts, failover: { ...defaults, ...failover }, circuit };
+    // Only what is asked for: no plan is made here.
+    const planned = endpoints.map((endpoint) => ({ endpoint, model: "actual", reason: "", wait: 0, reasoning }));
+    new Exchange(
+      {
+        ...input,
+        client,
+        startedAt: clock.passed,
+        plan: { ...input.plan, model, attempts: planned },
+        endpoints: new Map(
+          endpoints.map((name) => [name, { name, type: "openai-compatible", backend, timeouts }] as const),
+        ),
+      },
+      { ...context, health: this.health },
+    ).start();
+    return client;
+  }
+
+  get calls(): readonly FakeCall[] {
+    return this.scene.backend.calls;
+  }
+
+  get call(): FakeCall {
+    const call = this.calls.at(-1);
+    assert.ok(call !== undefined, "nothing was sent");
+    return call;
+  }
+
+  /** The endpoint of every attempt that is over, in order. */
+  get ended(): readonly string[] {
+    return this.scene.observer.attempts.map(({ endpoint, failure: why }) => `${endpoint} ${why?.kind ?? "ok"}`);
+  }
+
+  answer(call = this.call): void {
+    const { stream = true } = this.#options;
+    call.head(200, stream ? eventStream : json);
+    call.data(stream ? events.role + events.text + events.finish + events.done : whole);
+    call.end();
+  }
+
+  refuse(status: number, headers: { readonly [name: string]: string } = {}, call = this.call): void {
+    call.head(status, { ...json, ...headers });
+    call.data("{}");
+    call.end();
+  }
+
+  pass(milliseconds: number): void {
+    for (let left = milliseconds; left > 0; left -= 50) {
+      const step = Math.min(left, 50);
+      this.scene.clock.passed += step;
+      mock.timers.tick(step);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.scene[Symbol.dispose]();
+    mock.timers.reset();
+  }
+}
+
+for (const stream of [true, false]) {
+  const what = stream ? "streamed" : "unstreamed";
+
+  test(`a silent target is left after ten seconds while another is left, ${what}`, () => {
+    using stage = new Stage({ stream });
+    const client = stage.ask();
+    stage.pass(9900);
+    assert.equal(stage.calls.length, 1);
+    stage.pass(200);
+    assert.equal(stage.calls.length, 2);
+    stage.answer();
+    assert.deepEqual([client.state, client.status], ["ended", 200]);
+    assert.deepEqual(stage.ended, ["first timeout-first-token", "second ok"]);
+  });
+
+  test(`the last target has its whole timeout, and is not asked again, ${what}`, () => {
+    using stage = new Stage({ stream });
+    const client = stage.ask();
+    stage.pass(10_100);
+    const limit = stream ? timeouts.firstToken : timeouts.firstByte;
+    stage.pass(limit - 200);
+    assert.equal(client.state === "ended", false);
+    stage.pass(300);
+    assert.equal(client.state, "ended");
+    assert.equal(stage.calls.length, 2);
+  });
+
+  test(`patience grows with what a target usually takes, ${what}`, () => {
+    using stage = new Stage({ stream, endpoints: ["first"] });
+    for (let index = 0; index < 20; index++) {
+      stage.ask();
+      stage.pass(8000);
+      stage.answer();
+    }
+    const target = stage.health.target("first", "actual");
+    const history = stream ? target.streamed : target.whole;
+    assert.ok((history.tail ?? 0) > 8000 && (history.tail ?? 0) < 9000, String(history.tail));
+  });
+}
+
+test("a target that was given up early may take longer once, to show whether it is slow or silent", () => {
+  using stage = new Stage();
+  stage.ask();
+  stage.pass(10_100);
+  stage.answer();
+  stage.ask();
+  stage.pass(30_000);
+  assert.equal(stage.calls.length, 3, "the second request still waits for the first target");
+  stage.answer();
+  stage.ask();
+  stage.pass(50_000);
+  assert.equal(stage.calls.length, 4, "it was slow, and is waited for from now on");
+  stage.answer();
+});
+
+test("a target that stays silent has short patience only, but for once in five minutes", () => {
+  using stage = new Stage({ circuit: { failures: 100 } });
+  const waits: number[] = [];
+  for (let index = 0; index < 4; index++) {
+    const before = stage.calls.length;
+    stage.ask();
+    const start = stage.scene.clock.passed;
+    while (stage.calls.length < before + 2) stage.pass(50);
+    waits.push(Math.round((stage.scene.clock.passed - start) / 1000));
+    stage.answer();
+  }
+  assert.deepEqual(waits, [10, 40, 10, 10]);
+});
+
+test("a model that is known to reason has three times the patience, and long prompts add to it", () => {
+  using reasoning = new Stage({ reasoning: true });
+  reasoning.ask();
+  reasoning.pass(29_000);
+  assert.equal(reasoning.calls.length, 1);
+  reasoning.pass(1500);
+  assert.equal(reasoning.calls.length, 2);
+});
+
+test("a long prompt adds to patience", () => {
+  using stage = new Stage({ body: { messages: [{ role: "user", content: "x".repeat(400_000) }] } });
+  stage.ask();
+  stage.pass(19_000);
+  assert.equal(stage.calls.length, 1);
+  stage.pass(1500);
+  assert.equal(stage.calls.length, 2);
+});
+
+test("without `adaptive` every target has its whole timeout", () => {
+  using stage = new Stage({ failover: { adaptive: false } });
+  stage.ask();
+  stage.pass(59_000);
+  assert.equal(stage.calls.length, 1);
+  stage.pass(1500);
+  assert.equal(stage.calls.length, 2);
+});
+
+test("a 500 of the only target is asked about again, at most twice, after growing random times", () => {
+  using stage = new Stage({ endpoints: ["first"], attempts: 10, random: 0.999 });
+  const client = stage.ask();
+  stage.refuse(500);
+  assert.equal(stage.calls.length, 1);
+  stage.pass(200);
+  assert.equal(stage.calls.length, 1);
+  stage.pass(100);
+  assert.equal(stage.calls.length, 2);
+  stage.refuse(500);
+  stage.pass(450);
+  assert.equal(stage.calls.length, 2);
+  stage.pass(100);
+  assert.equal(stage.calls.length, 3);
+  stage.refuse(500);
+  stage.pass(5000);
+  assert.deepEqual([client.state, client.status, stage.calls.length], ["ended", 502, 3]);
+});
+
+/** What happens to the first call, and whether the only target is asked again. */
+const retried: readonly (readonly [what: string, happen: (call: FakeCall) => void, again: boolean])[] = [
+  ["a refused connection", (call) => call.receiver.fail({ kind: "unreachable", message: "", unsent: true }), true],
+  ["a connection that broke after the request was sent", (call) => call.fail("unreachable"), false],
+  ["an answer that is none", (call) => call.fail("bad-response"), false],
+  ["a connection that took too long", (call) => call.fail("timeout-connect"), false],
+  ["a broken answer", (call) => call.fail("broken-stream"), false],
+];
+for (const [what, happen, again] of retried) {
+  test(`after ${what} the only target is ${again ? "" : "not "}asked again`, () => {
+    using stage = new Stage({ endpoints: ["first"] });
+    const client = stage.ask();
+    happen(stage.call);
+    stage.pass(1000);
+    assert.deepEqual([stage.calls.length, client.state === "ended"], again ? [2, false] : [1, true]);
+  });
+}
+
+test("attempts are capped over all targets", () => {
+  using stage = new Stage({ attempts: 3 });
+  const client = stage.ask();
+  for (let index = 0; index < 3; index++) {
+    stage.refuse(503);
+    stage.pass(2000);
+  }
+  assert.deepEqual([stage.calls.length, client.state, client.status], [3, "ended", 503]);
+});
+
+test("the retry budget ends retries, and no request is refused for want of it", () => {
+  using stage = new Stage({ endpoints: ["first"], circuit: { failures: 100 } });
+  for (let index = 0; index < 100; index++) {
+    const client = stage.ask();
+    while (client.state === "waiting") {
+      stage.refuse(500);
+      if (stage.call.over !== undefined && client.state === "waiting") stage.pass(50);
+    }
+    assert.equal(client.status, 502);
+  }
+  const extra = stage.calls.length - 100;
+  assert.ok(extra >= 10 && extra <= 20, String(extra));
+});
+
+test("a pause that is short is waited for by the only target, with the others if `stay` says so", () => {
+  using alone = new Stage({ endpoints: ["first"] });
+  const client = alone.ask();
+  alone.refuse(429, { "retry-after": "2" });
+  alone.pass(1900);
+  assert.equal(alone.calls.length, 1);
+  alone.pass(200);
+  alone.answer();
+  assert.equal(client.status, 200);
+});
+
+test("with `stay` a target's short pause is waited for although another is left", () => {
+  using stage = new Stage({ failover: { stay: 3000 } });
+  const client = stage.ask();
+  stage.refuse(429, { "retry-after": "2" });
+  assert.equal(stage.calls.length, 1);
+  stage.pass(2100);
+  assert.equal(stage.calls.length, 2);
+  stage.answer();
+  assert.equal(client.headers.get("x-patchbay-endpoint"), "first");
+});
+
+test("a circuit that opened keeps requests away, lets one probe through, and closes", () => {
+  using stage = new Stage({ circuit: { failures: 3, cooldown: 10_000 } });
+  for (let index = 0; index < 3; index++) {
+    stage.ask();
+    stage.call.fail("bad-response");
+    stage.answer();
+  }
+  assert.equal(stage.health.circuit("first", "actual"), "open");
+  stage.ask();
+  assert.equal(stage.calls.length, 7);
+  stage.answer();
+  assert.equal(stage.ended.at(-1), "second ok");
+  stage.pass(10_000);
+  const clients = Array.from({ length: 100 }, () => stage.ask());
+  const probes = stage.calls.slice(7);
+  assert.equal(probes.length, 100);
+  for (const call of probes) stage.answer(call);
+  const byEndpoint = stage.ended.slice(-100).filter((text) => text === "first ok").length;
+  assert.equal(byEndpoint, 1, "one probe");
+  assert.ok(clients.every(({ status }) => status === 200));
+  assert.equal(stage.health.circuit("first", "actual"), "closed");
+});
+
+test("a probe whose client left is given back", () => {
+  using stage = new Stage({ circuit: { failures: 1, cooldown: 10_000 } });
+  stage.ask();
+  stage.call.fail("bad-response");
+  stage.answer();
+  stage.pass(10_000);
+  const client = stage.ask();
+  assert.equal(stage.health.circuit("first", "actual"), "open");
+  client.leave();
+  assert.equal(stage.health.circuit("first", "actual"), "half-open");
+});
+
+test("when every circuit is open a target is asked all the same, once", () => {
+  using stage = new Stage({ circuit: { failures: 1, cooldown: 100_000 } });
+  stage.ask();
+  stage.call.fail("bad-response");
+  stage.call.fail("bad-response");
+  assert.deepEqual(stage.ended, ["first bad-response", "second bad-response"]);
+  const client = stage.ask();
+  assert.equal(stage.calls.length, 3);
+  stage.answer();
+  assert.equal(client.status, 200);
+  assert.equal(stage.health.circuit("first", "actual"), "closed");
+});
+
+test("flapping for a minute with a request every four seconds: all are answered, and the primary is back in 30 s", () => {
+  for (let phase = 0; phase < 10; phase++) {
+    using stage = new Stage({ circuit: {} });
+    const start = stage.scene.clock.passed;
+    const since = () => stage.scene.clock.passed - start;
+    stage.pass(phase * 400);
+    let back: number | undefined;
+    while (since() < 100_000 && back === undefined) {
+      const client = stage.ask();
+      const isWell = since() > 60_000 || Math.floor(since() / 10_000) % 2 === 1;
+      // Of the primary at first, and of whoever comes after it.
+      if (stage.calls.length > 0 && !isWell && stage.health.inFlight("first", "actual") > 0) stage.refuse(503);
+      stage.answer();
+      assert.equal(client.status, 200);
+      if (since() > 60_000 && stage.ended.at(-1) === "first ok") back = since() - 60_000;
+      stage.pass(4000);
+    }
+    assert.ok(back !== undefined && back < 30_000, `phase ${phase}: ${back}`);
+  }
+});
+
+/** Failures of the target, and of others. */
+const faults: readonly (readonly [status: number, body: string, counts: boolean])[] = [
+  [500, "{}", true],
+  [503, "{}", true],
+  [401, "{}", true],
+  [429, "{}", false],
+  [400, '{"error":{"message":"bad"}}', false],
+  [400, '{"error":{"code":"context_length_exceeded","message":"too long"}}', false],
+  [400, '{"error":{"code":"content_filter","message":"no"}}', false],
+];
+for (const [status, body, counts] of faults) {
+  test(`${status} ${body} ${counts ? "opens" : "does not open"} the circuit`, () => {
+    using stage = new Stage({ endpoints: ["first"], attempts: 1, circuit: { failures: 1 } });
+    stage.ask();
+    stage.call.head(status, json);
+    stage.call.data(body);
+    stage.call.end();
+    assert.equal(stage.health.circuit("first", "actual"), counts ? "open" : "closed");
+  });
+}
+
+test("one bad model does not close a good one", () => {
+  using stage = new Stage({ endpoints: ["first"], attempts: 1, circuit: { failures: 1 } });
+  stage.ask();
+  stage.refuse(500);
+  assert.deepEqual(
+    ["actual", "other"].map((model) => stage.health.circuit("first", model)),
+    ["open", "closed"],
+  );
+});
+
+test("requests go round the credentials, and a limited one is passed over before the next target", () => {
+  using stage = new Stage();
+  stage.health.know([{ name: "first", credentials: 3 }]);
+  const used = () => stage.calls.map(({ call }) => call.credential);
+  for (let index = 0; index < 4; index++) {
+    stage.ask();
+    stage.answer();
+  }
+  assert.deepEqual(used(), [0, 1, 2, 0]);
+  const client = stage.ask();
+  stage.refuse(429, { "retry-after": "60" });
+  stage.refuse(401);
+  stage.answer();
+  assert.deepEqual(used().slice(4), [1, 2, 0]);
+  assert.equal(client.headers.get("x-patchbay-endpoint"), "first");
+  stage.ask();
+  stage.answer();
+  stage.ask();
+  stage.answer();
+  assert.deepEqual(used().slice(7), [0, 0], "the two others pause");
+});
+
+test("when all credentials pause the next target is asked", () => {
+  using stage = new Stage();
+  stage.health.know([{ name: "first", credentials: 2 }]);
+  const client = stage.ask();
+  stage.refuse(429, { "retry-after": "60" });
+  stage.refuse(429, { "retry-after": "30" });
+  stage.answer();
+  assert.equal(client.headers.get("x-patchbay-endpoint"), "second");
+  assert.equal(stage.health.cooldown("first", "actual"), 30_000);
+});
+
+/** What a refusal pauses, and for how long. */
+const pauses: readonly (readonly [
+  what: string,
+  refusal: readonly [number, { readonly [name: string]: string }],
+  cooldown: number | undefined,
+  expected: readonly object[],
+])[] = [
+  ["a 429 with its time", [429, { "retry-after": "7" }], undefined, [{ model: "actual", credential: 0, wait: 7000 }]],
+  ["a 429 without a time", [429, {}], undefined, [{ model: "actual", credential: 0, wait: 1000 }]],
+  ["a 429 without a time where the endpoint says one", [429, {}], 300_000, [{ wait: 300_000 }]],
+  ["a 429 that names a very long time", [429, { "retry-after": "99999999999" }], undefined, [{ wait: 3_600_000 }]],
+  [
+    "a 429 with the time in a limit's header",
+    [429, { "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6m0s" }],
+    undefined,
+    [{ wait: 360_000 }],
+  ],
+  [
+    "a 402 of the only credential",
+    [402, {}],
+    undefined,
+    [{ model: "actual", credential: 0, wait: 60_000, why: "quota-exhausted" }],
+  ],
+  ["a 503 with its time", [503, { "retry-after": "3" }], undefined, [{ model: "actual", credential: undefined }]],
+  ["a 503", [503, {}], undefined, []],
+  ["a 401 of the only credential", [401, {}], undefined, []],
+];
+for (const [what, [status, headers], cooldown, expected] of pauses) {
+  test(`the pause after ${what}`, () => {
+    using stage = new Stage();
+    stage.health.know([{ name: "first", credentials: 1, cooldown }]);
+    stage.ask();
+    stage.refuse(status, headers);
+    const found = stage.health.ailments().filter(({ state }) => state === "cooldown");
+    assert.equal(found.length, expected.length);
+    for (const [index, parts] of expected.entries()) assert.partialDeepStrictEqual(found[index], parts);
+  });
+}
+
+test("a target that refuses without a time is left alone for longer and longer", () => {
+  using stage = new Stage({ endpoints: ["first"], attempts: 1 });
+  const waits = Array.from({ length: 8 }, () => {
+    stage.ask();
+    stage.refuse(429);
+    const wait = stage.health.cooldown("first", "actual");
+    stage.pass(wait + 50);
+    return wait;
+  });
+  assert.deepEqual(waits, [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+});
+
+test("many requests at once are counted, and forgotten when they end", () => {
+  using stage = new Stage();
+  const clients = Array.from({ length: 5 }, () => stage.ask());
+  assert.equal(stage.health.inFlight("first", "actual"), 5);
+  clients[0]?.leave();
+  stage.answer(stage.calls[1]);
+  assert.equal(stage.health.inFlight("first", "actual"), 3);
+  for (const client of clients) client.leave();
+  assert.equal(stage.health.inFlight("first", "actual"), 0);
+});

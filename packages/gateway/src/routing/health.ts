@@ -1,0 +1,267 @@
+import type { Clock } from "../kernel/clock.ts";
+import { defaultCircuit } from "./circuit.ts";
+import { Cooldowns } from "./cooldowns.ts";
+import type { Cooling } from "./cooldowns.ts";
+import { RetryBudget } from "./retry-budget.ts";
+import { TargetState } from "./target-state.ts";
+import type { CircuitSettings, CircuitState, TargetHealth } from "./types.ts";
+
+/** Most targets whose state is kept; clients may name any model of an endpoint. */
+const mostTargets = 10_000;
+
+/** A target that was not used for so long may be forgotten; milliseconds. */
+const memory = 600_000;
+
+/** What is known of an endpoint as a whole. */
+interface EndpointState {
+  credentials: number;
+  /** The credential whose turn is next. */
+  turn: number;
+  healthy: boolean;
+  /** Milliseconds to stay away after a 429 that names no time; undefined to find out. */
+  cooldown: number | undefined;
+  readonly budget: RetryBudget;
+  /** How often circuits of its targets have opened and closed. */
+  readonly turned: { open: number; closed: number };
+}
+
+/** Figures of an endpoint for metrics. */
+export interface EndpointFigures {
+  readonly endpoint: string;
+  /** Circuits of its targets that are open now, and how often they have opened and closed. */
+  readonly open: number;
+  readonly opened: number;
+  readonly closed: number;
+  /** Pauses that run now. */
+  readonly cooling: number;
+  /** Times that a target was asked again, and times that this was denied because the budget was used up. */
+  readonly retries: number;
+  readonly denied: number;
+  readonly healthy: boolean;
+}
+
+/** What health must be told of an endpoint. */
+export interface HealthSettings {
+  readonly name: string;
+  readonly credentials: number;
+  /** Milliseconds to stay away after a 429 that names no time. */
+  readonly cooldown?: number | undefined;
+}
+
+/** A target that is not well, for people. */
+export interface Ailment {
+  readonly endpoint: string;
+  readonly model?: string | undefined;
+  readonly credential?: number | undefined;
+  readonly state: "cooldown" | "circuit" | "unhealthy";
+  readonly why?: string;
+  /** Milliseconds until it may be asked again, where that is known. */
+  readonly wait?: number;
+}
+
+/** What `Health` asks of who counts what targets are asked for. */
+export interface TargetLimits {
+  limited(endpoint: string, model: string, tokens: number): number;
+  /** Milliseconds until a credential may be used; 0 when it may be now. */
+  credentialWait(endpoint: string, credential: number): number;
+}
+
+/** How targets are, as far as the gateway has seen. Outlives the configuration. */
+export class Health implements TargetHealth {
+  readonly cooldowns: Cooldowns;
+  /** Of the whole gateway. */
+  readonly budget = new RetryBudget();
+  /** From 0 to 1. */
+  readonly random: () => number;
+  /** Of all circuits, where a model does not differ. */
+  circuitSettings: CircuitSettings = defaultCircuit;
+  /** What targets are asked for at most; set where limits are kept. */
+  limits: TargetLimits | undefined;
+  readonly #clock: Pick<Clock, "monotonic">;
+  readonly #endpoints = new Map<string, EndpointState>();
+  readonly #targets = new Map<string, TargetState>();
+
+  /** @param random Gives numbers from 0 to 1, the latter left out. */
+  constructor(clock: Pick<Clock, "monotonic">, random: () => number = () => 0) {
+    this.#clock = clock;
+    this.random = random;
+    this.cooldowns = new Cooldowns(clock);
+  }
+
+  /** Takes over how endpoints are configured now. What the other ones were like is forgotten. */
+  know(endpoints: readonly HealthSettings[], circuit: CircuitSettings = defaultCircuit): void {
+    this.circuitSettings = circuit;
+    const names = new Set(endpoints.map(({ name }) => name));
+    for (const name of this.#endpoints.keys()) if (!names.has(name)) this.#endpoints.delete(name);
+    for (const [key, target] of this.#targets) {
+      if (!names.has(target.endpoint) && target.inFlight === 0) this.#targets.delete(key);
+    }
+    for (const { name, credentials, cooldown } of endpoints) {
+      const state = this.endpoint(name);
+      state.credentials = credentials;
+      state.cooldown = cooldown;
+    }
+  }
+
+  endpoint(name: string): EndpointState {
+    let state = this.#endpoints.get(name);
+    if (state === undefined) {
+      state = {
+        credentials: 1,
+        turn: 0,
+        healthy: true,
+        cooldown: undefined,
+        budget: new RetryBudget(),
+        turned: { open: 0, closed: 0 },
+      };
+      this.#endpoints.set(name, state);
+    }
+    return state;
+  }
+
+  target(endpoint: string, model: string): TargetState {
+    const key = `${endpoint}/${model}`;
+    let state = this.#targets.get(key);
+    if (state === undefined) {
+      if (this.#targets.size >= mostTargets) this.#sweep();
+      state = new TargetState(endpoint, model);
+      this.#targets.set(key, state);
+    }
+    state.usedAt = this.#clock.monotonic();
+    return state;
+  }
+
+  cooldown(endpoint: string, model: string): number {
+    const credentials = this.#endpoints.get(endpoint)?.credentials ?? 1;
+    let least = Infinity;
+    for (let index = 0; index < credentials && least > 0; index++) {
+      least = Math.min(least, this.cooldowns.left(endpoint, model, index));
+    }
+    return least;
+  }
+
+  circuit(endpoint: string, model: string): CircuitState {
+    return this.#targets.get(`${endpoint}/${model}`)?.circuit.state(this.#clock.monotonic()) ?? "closed";
+  }
+
+  latency(endpoint: string, model: string): number | undefined {
+    return this.#targets.get(`${endpoint}/${model}`)?.streamed.peak(this.#clock.monotonic());
+  }
+
+  inFlight(endpoint: string, model: string): number {
+    return this.#targets.get(`${endpoint}/${model}`)?.inFlight ?? 0;
+  }
+
+  healthy(endpoint: string): boolean {
+    return this.#endpoints.get(endpoint)?.healthy ?? true;
+  }
+
+  limited(endpoint: string, model: string, tokens: number): number {
+    return this.limits === undefined ? 0 : this.limits.limited(endpoint, model, tokens);
+  }
+
+  /** Milliseconds until a credential may be used for a target. */
+  #left(endpoint: string, model: string, credential: number): number {
+    const pause = this.cooldowns.left(endpoint, model, credential);
+    return this.limits === undefined ? pause : Math.max(pause, this.limits.credentialWait(endpoint, credential));
+  }
+
+  /** Which credential to use next: in turn, those that must pause left out. @param preferred If it is free. */
+  pick(endpoint: string, model: string, preferred?: number): number {
+    const state = this.#endpoints.get(endpoint);
+    if (state === undefined || state.credentials < 2) return 0;
+    const { credentials } = state;
+    if (preferred !== undefined && preferred < credentials && this.#left(endpoint, model, preferred) === 0) {
+      return preferred;
+    }
+    let best = state.turn % credentials;
+    let shortest = Infinity;
+    for (let step = 0; step < credentials && shortest > 0; step++) {
+      const index = (state.turn + step) % credentials;
+      const left = this.#left(endpoint, model, index);
+      if (left >= shortest) continue;
+      best = index;
+      shortest = left;
+    }
+    state.turn = (best + 1) % credentials;
+    return best;
+  }
+
+  /** Notes that a target's circuit has opened or closed. */
+  turned(endpoint: string, to: "open" | "closed"): void {
+    this.endpoint(endpoint).turned[to]++;
+  }
+
+  /** What metrics tell of every endpoint. */
+  figures(): readonly EndpointFigures[] {
+    const now = this.#clock.monotonic();
+    const open = [...this.#targets.values()].filter(({ circuit }) => circuit.state(now) !== "closed");
+    const cooling = this.cooldowns.all();
+    return [...this.#endpoints].map(([endpoint, { turned, budget, healthy }]) => ({
+      endpoint,
+      open: open.filter((target) => target.endpoint === endpoint).length,
+      opened: turned.open,
+      closed: turned.closed,
+      cooling: cooling.filter((pause) => pause.endpoint === endpoint).length,
+      retries: budget.spent,
+      denied: budget.denied,
+      healthy,
+    }));
+  }
+
+  /** Makes targets as if nothing had gone wrong: those of an endpoint, one of them, or all. */
+  reset(endpoint?: string, model?: string): void {
+    this.cooldowns.reset(endpoint, model);
+    for (const target of this.#targets.values()) {
+      if (endpoint !== undefined && target.endpoint !== endpoint) continue;
+      if (model !== undefined && target.model !== model) continue;
+      target.circuit.reset();
+      target.pauses = 0;
+      target.stretchAt = undefined;
+    }
+  }
+
+  /** Everything that keeps requests from somewhere at the moment. */
+  ailments(): readonly Ailment[] {
+    const now = this.#clock.monotonic();
+    const unhealthy = [...this.#endpoints]
+      .filter(([, { healthy }]) => !healthy)
+      .map(([endpoint]): Ailment => ({ endpoint, state: "unhealthy" }));
+    const cooling = this.cooldowns.all().map(({ endpoint, model, credential, until, why }: Cooling): Ailment => ({
+      endpoint,
+      model,
+      credential,
+      state: "cooldown",
+      why,
+      wait: Math.ceil(until - now),
+    }));
+    const open = [...this.#targets.values()]
+      .filter(({ circuit }) => circuit.state(now) !== "closed")
+      .map(({ endpoint, model, circuit }): Ailment => {
+        return { endpoint, model, state: "circuit", why: circuit.state(now), wait: Math.ceil(circuit.wait(now)) };
+      });
+    return [...unhealthy, ...cooling, ...open];
+  }
+
+  /** Forgets targets that are at rest and, if these are too few, any that are not under way. */
+  #sweep(): void {
+    const now = this.#clock.monotonic();
+    for (const [key, target] of this.#targets) {
+      if (target.inFlight === 0 && now - target.usedAt > memory) this.#targets.delete(key);
+    }
+    for (const [key, target] of this.#targets) {
+      if (this.#targets.size <= mostTargets / 2) break;
+      if (target.inFlight === 0) this.#targets.delete(key);
+    }
+  }
+}
+
+/** Health of targets of which nothing is known: all are well. */
+export const unknownHealth: TargetHealth = {
+  cooldown: () => 0,
+  circuit: () => "closed",
+  latency: () => undefined,
+  inFlight: () => 0,
+  healthy: () => true,
+  limited: () => 0,
+};

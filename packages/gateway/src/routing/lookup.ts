@@ -1,0 +1,88 @@
+import type { Catalog } from "./catalog.ts";
+import type { EndpointView, Target, VirtualModel } from "./types.ts";
+
+/** Most attempts for a name that no document describes. */
+const defaultAttempts = 3;
+
+/**
+ * The virtual model that has this very name, with its targets' `*` filled in. In this order: an exact name or alias,
+ * `endpoint/model`, a pattern (longer before shorter), a name that endpoints list, a name that an endpoint is known to
+ * serve without a list. The catch-all `*` has no name of its own.
+ */
+export function lookUp(catalog: Catalog, name: string): VirtualModel | undefined {
+  return (
+    catalog.exact.get(name) ??
+    direct(catalog, name) ??
+    matched(catalog, name, false) ??
+    byEndpoints(name, catalog.listed.get(name) ?? []) ??
+    byEndpoints(
+      name,
+      catalog.endpoints.filter((endpoint) => knownByPattern(endpoint, name)),
+    )
+  );
+}
+
+/** The catch-all `*`, for this name. */
+export function catchAll(catalog: Catalog, name: string): VirtualModel | undefined {
+  return matched(catalog, name, true);
+}
+
+function direct(catalog: Catalog, name: string): VirtualModel | undefined {
+  const slash = name.indexOf("/");
+  if (slash < 1 || slash === name.length - 1) return undefined;
+  const endpoint = catalog.snapshot.endpoints.get(name.slice(0, slash));
+  if (endpoint === undefined || !endpoint.enabled) return undefined;
+  return adHoc(name, [{ endpoint: endpoint.name, model: name.slice(slash + 1) }]);
+}
+
+function matched(catalog: Catalog, name: string, isCatchAll: boolean): VirtualModel | undefined {
+  for (const pattern of catalog.patterns) {
+    const literal = pattern.before.length + pattern.after.length;
+    if ((literal === 0) !== isCatchAll || name.length < literal) continue;
+    if (!name.startsWith(pattern.before) || !name.endsWith(pattern.after)) continue;
+    const text = name.slice(pattern.before.length, name.length - pattern.after.length);
+    const targets = pattern.model.targets
+      .map((target) => ({ ...target, model: target.model.replace("*", () => text) }))
+      // A bare prefix matches too, but nobody has a model without a name.
+      .filter(({ model }) => model !== "");
+    if (targets.length === 0) continue;
+    return { ...pattern.model, targets };
+  }
+  return undefined;
+}
+
+function knownByPattern(endpoint: EndpointView, name: string): boolean {
+  return endpoint.modelPatterns.some((pattern) => {
+    const star = pattern.indexOf("*");
+    if (star === -1) return pattern === name;
+    return (
+      name.length >= pattern.length - 1 &&
+      name.startsWith(pattern.slice(0, star)) &&
+      name.endsWith(pattern.slice(star + 1))
+    );
+  });
+}
+
+function byEndpoints(name: string, endpoints: readonly EndpointView[]): VirtualModel | undefined {
+  if (endpoints.length === 0) return undefined;
+  return adHoc(
+    name,
+    endpoints.map((endpoint) => ({ endpoint: endpoint.name, model: name })),
+  );
+}
+
+function adHoc(name: string, targets: readonly Target[]): VirtualModel {
+  return {
+    name,
+    aliases: [],
+    enabled: true,
+    strategy: "backup",
+    targets,
+    attempts: defaultAttempts,
+    relay: "auto",
+    strict: false,
+    echo: "upstream",
+    facts: {},
+    defaults: {},
+  };
+}

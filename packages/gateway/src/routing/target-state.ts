@@ -1,0 +1,26 @@
+import { Circuit } from "./circuit.ts";
+import { Latency } from "./latency.ts";
+
+/** What is known of a target from its use. */
+export class TargetState {
+  readonly endpoint: string;
+  readonly model: string;
+  readonly circuit = new Circuit();
+  /** Until the first token of a streamed answer. */
+  readonly streamed = new Latency();
+  /** Until an unstreamed answer. */
+  readonly whole = new Latency();
+  /** Attempts under way. */
+  inFlight = 0;
+  /** Pauses in a row for which it named no time. */
+  pauses = 0;
+  /** It was given up early: one attempt may take longer from this monotonic time on. Undefined if it was not. */
+  stretchAt: number | undefined;
+  /** When it was last used, in monotonic milliseconds. */
+  usedAt = 0;
+
+  constructor(endpoint: string, model: string) {
+    this.endpoint = endpoint;
+    this.model = model;
+  }
+}

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { ask, rowOf } from "./support/exchange.ts";
+import { startHouse } from "./support/house.ts";
+import { field } from "./support/read-stream.ts";
+import { startUpstream } from "./support/upstream.ts";
+import type { Behaviour } from "./support/upstream.ts";
+
+/** Councils through a whole gateway; their rules are in `relay/council.test.ts`. */
+const upstreams = { judge: await startUpstream(), left: await startUpstream(), right: await startUpstream() };
+const names = ["judge", "left", "right"] as const;
+const house = await startHouse({
+  document: {
+    endpoints: names.map((name) => ({ name, type: "openai-compatible", url: upstreams[name].url })),
+    models: [
+      {
+        name: "council/*",
+        strategy: "council",
+        council: { patience: "500ms" },
+        targets: names.map((name) => ({ endpoint: name, model: "*" })),
+      },
+    ],
+  },
+});
+
+after(async () => {
+  for (const resource of [house, ...Object.values(upstreams)]) await resource[Symbol.asyncDispose]();
+});
+
+const says = (text: string): Behaviour => ({ kind: "answer", text });
+let cases = 0;
+
+async function run(behaviours: { readonly [Name in (typeof names)[number]]: Behaviour }, stream: boolean, more = {}) {
+  for (const name of names) upstreams[name].script(behaviours[name]);
+  const outcome = await ask(house, { model: `council/case-${cases++}`, stream, more });
+  const heard = JSON.stringify(field(upstreams.judge.calls.at(-1)?.json, "messages"));
+  return { ...outcome, heard };
+}
+
+for (const stream of [true, false]) {
+  const mode = stream ? "streamed" : "unstreamed";
+
+  test(`the judge knows what all members say, and all are paid for, ${mode}`, async () => {
+    const outcome = await run({ left: says("It is left."), right: says("It is right."), judge: says("Both.") }, stream);
+    assert.deepEqual([outcome.status, outcome.text, outcome.finishReason], [200, "Both.", "stop"]);
+    assert.match(outcome.heard, /It is left\.[\s\S]*It is right\./u);
+    const row = await rowOf(house, outcome.id);
+    assert.deepEqual([row.endpoint, row.attempts, row.inputTokens, row.outputTokens], ["judge", 3, 33, 21]);
+  });
+
+  test(`members that fail or stay silent are left out, ${mode}`, async () => {
+    const silent = await run({ left: { kind: "silence" }, right: says("It is right."), judge: says("Right.") }, stream);
+    assert.equal(silent.text, "Right.");
+    assert.ok(silent.duration < 2000);
+    assert.doesNotMatch(silent.heard, /number=\\"2\\"/u);
+  });
+
+  test(`when the judge fails the first member's answer stands, ${mode}`, async () => {
+    const failing: Behaviour = { kind: "status", status: 500 };
+    const outcome = await run({ left: says("It is left."), right: says("It is right."), judge: failing }, stream);
+    assert.deepEqual([outcome.status, outcome.text], [200, "It is left."]);
+  });
+}
+
+test("when nobody answers, the client is told", async () => {
+  const failing: Behaviour = { kind: "status", status: 500 };
+  const outcome = await run({ left: failing, right: failing, judge: failing }, true);
+  assert.equal(outcome.status, 502);
+});
+
+test("other protocols hold councils too", async () => {
+  for (const name of names) upstreams[name].script(says(name));
+  const response = await house.post("/v1/messages", {
+    model: "council/x",
+    max_tokens: 50,
+    messages: [{ role: "user", content: "Hello" }],
+  });
+  const body: unknown = await response.json();
+  assert.deepEqual(field(body, "content", 0, "text"), "judge");
+  assert.equal(field(body, "usage", "input_tokens"), 33);
+});

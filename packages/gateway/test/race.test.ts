@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { ask, rowOf } from "./support/exchange.ts";
+import { startHouse } from "./support/house.ts";
+import { startUpstream } from "./support/upstream.ts";
+import type { Behaviour } from "./support/upstream.ts";
+
+/** Races through a whole gateway; what decides them is in `relay/race.test.ts`. */
+const first = await startUpstream();
+const second = await startUpstream();
+const endpoint = (name: string, url: string) => ({ name, type: "openai-compatible", url });
+const house = await startHouse({
+  document: {
+    endpoints: [endpoint("first", first.url), endpoint("second", second.url)],
+    models: [
+      {
+        name: "raced/*",
+        strategy: "race",
+        hedge: { after: "150ms" },
+        targets: [
+          { endpoint: "first", model: "*" },
+          { endpoint: "second", model: "*" },
+        ],
+        price: { input: 1, output: 1 },
+      },
+    ],
+  },
+});
+
+after(async () => {
+  for (const resource of [house, first, second]) await resource[Symbol.asyncDispose]();
+});
+
+const answer = (text: string): Behaviour => ({ kind: "answer", text });
+let cases = 0;
+
+async function run(behaviours: readonly [Behaviour, Behaviour], stream: boolean) {
+  first.script(behaviours[0]);
+  second.script(behaviours[1]);
+  const before = [first.count, second.count] as const;
+  const outcome = await ask(house, { model: `raced/case-${cases++}`, stream });
+  return { ...outcome, calls: [first.count - before[0], second.count - before[1]] };
+}
+
+for (const stream of [true, false]) {
+  const mode = stream ? "streamed" : "unstreamed";
+
+  test(`a target that answers soon is asked alone, ${mode}`, async () => {
+    const outcome = await run([answer("one"), answer("two")], stream);
+    assert.deepEqual([outcome.text, outcome.calls], ["one", [1, 0]]);
+  });
+
+  test(`a silent target loses, is stopped, and costs nothing, ${mode}`, async () => {
+    const outcome = await run([{ kind: "silence" }, answer("two")], stream);
+    assert.deepEqual([outcome.status, outcome.text, outcome.calls], [200, "two", [1, 1]]);
+    assert.ok(outcome.duration < 1500, `it took ${outcome.duration} ms`);
+    const lost = first.calls.at(-1);
+    await lost?.ended;
+    assert.equal(lost?.aborted, true);
+    const row = await rowOf(house, outcome.id);
+    assert.deepEqual(
+      [row.endpoint, row.attempts, row.status, row.inputTokens, row.outputTokens, row.costMicroDollars],
+      ["second", 2, 200, 11, 7, 18],
+    );
+  });
+
+  test(`a slow target that begins first all the same wins, ${mode}`, async () => {
+    const outcome = await run([{ kind: "slow-headers", delay: 300, text: "one" }, { kind: "silence" }], stream);
+    assert.deepEqual([outcome.text, outcome.calls], ["one", [1, 1]]);
+    const lost = second.calls.at(-1);
+    await lost?.ended;
+    assert.equal(lost?.aborted, true);
+  });
+}
+
+test("a lost race is no failure of its loser: it is asked first again", async () => {
+  for (let count = 0; count < 6; count++) await run([{ kind: "silence" }, answer("two")], true);
+  const outcome = await run([answer("one"), answer("two")], true);
+  assert.deepEqual([outcome.text, outcome.calls], ["one", [1, 0]]);
+});
