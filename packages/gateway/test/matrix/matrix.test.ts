@@ -22,7 +22,12 @@ before(async () => {
   house = await startHouse({
     document: {
       endpoints: [...vendors.values()].map(endpointOf),
-      models: kinds.map((kind) => ({ name: `over-${kind}`, targets: [{ endpoint: kind, model: "real" }] })),
+      // One attempt: what a vendor refuses is told, and not waited for.
+      models: kinds.map((kind) => ({
+        name: `over-${kind}`,
+        targets: [{ endpoint: kind, model: "real" }],
+        failover: { attempts: 1 },
+      })),
     },
   });
 });
