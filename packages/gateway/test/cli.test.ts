@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { runBinary, startBinary, temporaryDirectory } from "./support/binary.ts";
+import { binary, runBinary, startBinary, temporaryDirectory } from "./support/binary.ts";
 import { closedPort, startUpstream } from "./support/upstream.ts";
 
 interface Usage {
@@ -44,6 +45,19 @@ for (const { name, args, says } of misused) {
     assert.equal(code, 2);
   });
 }
+
+test("a key that could not be shown is a failure", { skip: !existsSync("/dev/full") && "no /dev/full here" }, () => {
+  using home = temporaryDirectory();
+  const args = [binary, "keys", "create", "a", "--data-dir", home.path];
+  const { status, stderr } = spawnSync(process.execPath, args, {
+    cwd: home.path,
+    env: { HOME: home.path },
+    stdio: ["ignore", openSync("/dev/full", "w"), "pipe"],
+    encoding: "utf8",
+  });
+  assert.equal(status, 1);
+  assert.match(stderr, /The output could not be written: ENOSPC/);
+});
 
 test("with --json a failure is one JSON value on stdout too", async () => {
   using home = temporaryDirectory();

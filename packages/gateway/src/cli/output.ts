@@ -1,4 +1,5 @@
 import type { Environment } from "../config/environment.ts";
+import { exitCodes } from "./exit-codes.ts";
 
 export type Paint = "good" | "bad" | "caution" | "faint" | "strong";
 
@@ -78,8 +79,18 @@ export function outputTo({ json, environment, stdout, stderr }: OutputParts): Ou
   };
 }
 
-/** The process's own output. A reader that has gone away is no error: nothing is left to be told. */
+/**
+ * The process's own output. A reader that has gone away is no error: nothing is left to be told. A result that could not
+ * be written is one: a key is shown only once.
+ */
 export function processOutput(json: boolean, environment: Environment): Output {
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  process.stderr.on("error", () => {});
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") return;
+    process.stderr.write(`The output could not be written: ${error.message}.\n`);
+    process.on("exit", (code) => {
+      if (code === exitCodes.ok) process.exitCode = exitCodes.failure;
+    });
+  });
   return outputTo({ json, environment, stdout: process.stdout, stderr: process.stderr });
 }
