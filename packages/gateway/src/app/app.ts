@@ -10,6 +10,8 @@ import { readRegularFile } from "../config/files.ts";
 import { formatProblem } from "../config/problems.ts";
 import type { Config, EndpointSettings } from "../config/types.ts";
 import { watchDocument } from "../config/watch.ts";
+import { compact } from "../kernel/json.ts";
+import type { Limits } from "../limits/limits.ts";
 import { Unserved } from "../relay/unserved.ts";
 import { Ticker } from "../relay/ticker.ts";
 import { offeredNames } from "../routing/catalog.ts";
@@ -33,6 +35,7 @@ import { exposure } from "./exposure.ts";
 import { complete, localEndpoints } from "./local.ts";
 import { configureLimits, newLimits, restoreLimits } from "./limits.ts";
 import { Records } from "./records.ts";
+import { SharedState } from "./shared-state.ts";
 import { StartError } from "./start-error.ts";
 import { systemClock, systemRandom } from "./system-clock.ts";
 import { version } from "./version.ts";
@@ -42,6 +45,14 @@ const tickInterval = 50;
 
 /** How often endpoints are asked for their models, in milliseconds. */
 const directoryInterval = 600_000;
+
+interface AppParts {
+  readonly options: AppOptions;
+  readonly config: Config;
+  readonly log: Log;
+  readonly local: readonly EndpointSettings[];
+  readonly shared: SharedState | undefined;
+}
 
 export { codecs } from "./codecs.ts";
 export { readConfig } from "./configuration.ts";
@@ -59,7 +70,9 @@ export class App implements AsyncDisposable {
   readonly #media: HttpMediaFetcher;
   readonly #gateway: Gateway;
   readonly #health = new Health(systemClock, systemRandom);
-  readonly #limits = newLimits(systemClock, () => this.#assembly.runtime.catalog);
+  readonly #limits: Limits;
+  /** Undefined where nothing is shared. */
+  readonly #shared: SharedState | undefined;
   readonly #poller = new HealthPoller({
     ask: fetchLocalText,
     random: systemRandom,
@@ -74,11 +87,14 @@ export class App implements AsyncDisposable {
   #refresher: NodeJS.Timeout | undefined;
   #port = 0;
 
-  private constructor(parts: { options: AppOptions; config: Config; log: Log; local: readonly EndpointSettings[] }) {
-    const { options, config, log, local } = parts;
+  private constructor(parts: AppParts) {
+    const { options, config, log, local, shared } = parts;
     this.#options = options;
     this.#log = log;
     this.#local = local;
+    this.#shared = shared;
+    shared?.share(this.#health.cooldowns);
+    this.#limits = newLimits(systemClock, () => this.#assembly.runtime.catalog, shared?.store);
     this.#metrics = new Metrics({ clock: systemClock, version });
     this.#store = openStore({
       file: config.store,
@@ -115,7 +131,7 @@ export class App implements AsyncDisposable {
       routing: { health: this.#health, rota: new Rota(), random: systemRandom },
       current: () => this.#assembly.runtime,
       troubles: () => (this.#storeTrouble === undefined ? [] : [this.#storeTrouble]),
-      notes: () => (this.#documentProblem === undefined ? [] : [this.#documentProblem]),
+      notes: () => [this.#documentProblem, this.#shared?.trouble].filter((note) => note !== undefined),
       metrics: () => this.#metrics.text(),
       refused: (refusal) => records.refused(refusal),
       report: (level, message, error) => log[level](message, error === undefined ? {} : { error }),
@@ -129,6 +145,7 @@ export class App implements AsyncDisposable {
       exchangesActive: () => this.#gateway.active,
       endpoints: () => this.#health.figures(),
       limits: () => this.#limits,
+      ...(shared === undefined ? {} : { shared: shared.link }),
     });
   }
 
@@ -148,9 +165,11 @@ export class App implements AsyncDisposable {
       }),
       config.detect ? localEndpoints(config) : [],
     ]);
+    const shared =
+      config.state === undefined ? undefined : await SharedState.load({ url: config.state, clock: systemClock, log });
     let app: App;
     try {
-      app = new App({ options, config: complete(config, local), log, local });
+      app = new App({ options, config: complete(config, local), log, local, shared });
     } catch (error) {
       throw StartError.fromStore(error);
     }
@@ -197,9 +216,11 @@ export class App implements AsyncDisposable {
     const needsRestart = restartReasons(this.config, config);
     const before = this.#assembly;
     // What only a restart can change stays as it is, so that the snapshot tells the truth.
+    const { state: _, ...rest } = config;
     const kept = {
-      ...config,
+      ...rest,
       store: this.config.store,
+      ...compact({ state: this.config.state }),
       server: {
         ...config.server,
         host: this.config.server.host,
@@ -251,6 +272,7 @@ export class App implements AsyncDisposable {
     clearInterval(this.#refresher);
     this.#poller[Symbol.dispose]();
     await this.#gateway.drain(0);
+    await this.#shared?.[Symbol.asyncDispose]();
     this.#ticker[Symbol.dispose]();
     this.#metrics[Symbol.dispose]();
     const backends = [...this.#assembly.backends.values(), ...this.#retired];
@@ -280,6 +302,8 @@ export class App implements AsyncDisposable {
     const exposed = exposure(config, this.#store.keys, systemClock);
     if (exposed !== undefined) throw new StartError(exposed, 78);
     for (const problem of this.#assembly.runtime.authenticator.problems) this.#log.warn(problem);
+    // So that the first requests are counted with everybody's; without an answer it goes on alone.
+    await this.#shared?.begin();
     try {
       this.#port = await this.#gateway.listen(host, port);
     } catch (error) {
@@ -348,6 +372,7 @@ function restartReasons(before: Config, after: Config): readonly string[] {
     ["server.timeouts.header", before.server.timeouts.header, after.server.timeouts.header],
     ["server.timeouts.request", before.server.timeouts.request, after.server.timeouts.request],
     ["store", before.store, after.store],
+    ["state", before.state?.reveal(), after.state?.reveal()],
   ];
   return rows.filter(([, old, now]) => old !== now).map(([name]) => name);
 }

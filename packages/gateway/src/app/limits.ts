@@ -4,6 +4,7 @@ import { Limits } from "../limits/limits.ts";
 import { MemoryLimitStore } from "../limits/memory.ts";
 import { scopeOf } from "../limits/rules.ts";
 import type { Rule, Scope, ScopeKind } from "../limits/rules.ts";
+import type { LimitStore } from "../limits/types.ts";
 import type { Catalog } from "../routing/catalog.ts";
 import type { Store, UsedRow } from "../store/ports.ts";
 import { priceOf } from "./assemble.ts";
@@ -11,10 +12,10 @@ import { priceOf } from "./assemble.ts";
 const hour = 3_600_000;
 const day = 24 * hour;
 
-/** Limits that count in this process's memory. */
-export function newLimits(clock: Clock, catalog: () => Catalog): Limits {
+/** @param store Where they count, if not in this process's memory. */
+export function newLimits(clock: Clock, catalog: () => Catalog, store?: LimitStore): Limits {
   const price = (endpoint: string, model: string) => priceOf(catalog(), { endpoint, model, own: undefined });
-  return new Limits(clock, new MemoryLimitStore(clock), price);
+  return new Limits(clock, store ?? new MemoryLimitStore(clock), price);
 }
 
 /** Tells the limits what the configuration now says. */

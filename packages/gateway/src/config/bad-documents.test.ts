@@ -8,6 +8,10 @@ type Case = readonly [name: string, document: string, problems: readonly string[
 const target = "targets: [{ endpoint: a, model: m }]";
 const endpointA = "endpoints:\n  - { name: a, type: openai }\n";
 
+const stateForm =
+  "must be memory, or a Redis URL such as redis://user:${REDIS_PASSWORD}@host:6379/0 (rediss:// for TLS)";
+const encode = "in a password, write @ / : ? # % and [ ] as %40 %2F %3A %3F %23 %25 %5B %5D";
+
 const cases: readonly Case[] = [
   // Reading.
   [
@@ -190,10 +194,22 @@ const cases: readonly Case[] = [
       "patchbay.yaml:1:8: store: a Postgres store is not available in this version; use sqlite, :memory: or a file name",
     ],
   ],
+  ["a state of many servers", "state: redis://a:1,b:2/0\n", [`patchbay.yaml:1:8: state: ${stateForm}; ${encode}`]],
+  ["a Redis without a host", "state: redis://\n", [`patchbay.yaml:1:8: state: ${stateForm}`]],
   [
-    "Redis",
-    "state: redis://host\n",
-    ["patchbay.yaml:1:8: state: a Redis state is not available in this version; use memory"],
+    "a Redis whose password was not encoded",
+    "state: redis://:pass/word@host\n",
+    [`patchbay.yaml:1:8: state: ${stateForm}; ${encode}`],
+  ],
+  [
+    "a Redis with options behind it",
+    "state: redis://host:6379/0?db=1\n",
+    [`patchbay.yaml:1:8: state: ${stateForm}; behind the port may stand only the number of a database`],
+  ],
+  [
+    "a Redis with half an encoded letter",
+    "state: redis://:50%@host\n",
+    ["patchbay.yaml:1:8: state: has a user or password with a % that is not %25"],
   ],
   [
     "the vault",
@@ -488,7 +504,7 @@ const cases: readonly Case[] = [
     ['environment: CORS_ORIGINS: must be a list of origins, with commas or as JSON, or "*"'],
     { variables: { CORS_ORIGINS: '["https://a.example"' } },
   ],
-  ["a state of an unknown kind", "state: disk\n", ["patchbay.yaml:1:8: state: must be memory"]],
+  ["a state of an unknown kind", "state: disk\n", [`patchbay.yaml:1:8: state: ${stateForm}`]],
   [
     "a bad address in a variable",
     "",

@@ -1,3 +1,4 @@
+import { Secret } from "../kernel/secret.ts";
 import { readText } from "./fields.ts";
 import { leaf } from "./leaf.ts";
 
@@ -13,15 +14,36 @@ export const store = (what: string) =>
     return place;
   });
 
-/** Where shared counters live. */
+const stateForm =
+  "must be memory, or a Redis URL such as redis://user:${REDIS_PASSWORD}@host:6379/0 (rediss:// for TLS)";
+
+/** Where shared counters live: `memory`, or the URL of a Redis, which is a secret since it may hold a password. */
 export const state = (what: string) =>
-  leaf({ enum: ["memory"], description: what }, (value, report) => {
-    if (value === "memory") return "memory";
-    if (typeof value === "string" && /^rediss?:/i.test(value)) {
-      return report("a Redis state is not available in this version; use memory");
+  leaf({ type: "string", description: what, examples: ["memory", "${REDIS_URL}"] }, (value, report) => {
+    if (value === "memory") return value;
+    if (typeof value !== "string") return report(stateForm);
+    // Nothing of the value is repeated: what is amiss may be the password.
+    if (!/^rediss?:\/\/[^/\\]/i.test(value) || /[\s\\\p{Cc}]/u.test(value) || value.length > 2048)
+      return report(stateForm);
+    if (!URL.canParse(value)) {
+      return report(`${stateForm}; in a password, write @ / : ? # % and [ ] as %40 %2F %3A %3F %23 %25 %5B %5D`);
     }
-    return report("must be memory");
+    const { hostname, pathname, search, hash, username, password } = new URL(value);
+    if (search !== "" || hash !== "" || !/^(\/\d{0,4})?$/.test(pathname) || hostname === "") {
+      return report(`${stateForm}; behind the port may stand only the number of a database`);
+    }
+    if (!isEncoded(username) || !isEncoded(password)) return report("has a user or password with a % that is not %25");
+    return new Secret(value);
   });
+
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 

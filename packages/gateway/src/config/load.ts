@@ -202,6 +202,7 @@ function build(document: Document, { input, text, problems, notes, resolved, det
     server: serverOf(document.server),
     access: { open: keys.length > 0 && !opened ? "never" : document.access.open, fixedKeys: keys },
     store: storePlace(document.store, input),
+    ...(document.state === "memory" ? {} : { state: document.state }),
     responses: document.responses,
     circuit: document.circuit,
     log: document.log,
@@ -263,6 +264,15 @@ interface WarningContext {
 
 function warningsOf(document: Document, { input, problems, references }: WarningContext): readonly ConfigProblem[] {
   const warnings: ConfigProblem[] = [];
+  const { state } = document;
+  if (state !== "memory" && new URL(state.reveal()).password !== "" && !references.has("state")) {
+    warnings.push(
+      problems.at(
+        ["state"],
+        "holds the password itself; a reference such as ${REDIS_URL} keeps it out of the document",
+      ),
+    );
+  }
   for (const [position, endpoint] of document.endpoints.entries()) {
     for (const [index, { apiKey }] of endpoint.credentials.entries()) {
       const path = keyPath(position, index);

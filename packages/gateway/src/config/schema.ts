@@ -192,7 +192,9 @@ export const documentSchema = (endpointTypes: readonly string[]) =>
     store: store(
       "Where keys and the ledger live: sqlite (a file in the data directory), :memory: or a file name.",
     ).prefault("sqlite"),
-    state: state("Where shared counters live.").prefault("memory"),
+    state: state("Where limits are counted and pauses known: memory, or a Redis URL for several replicas.").prefault(
+      "memory",
+    ),
     access: section({
       open: choice(["loopback", "never", "always"], "Who may come without a key.").prefault("loopback"),
     }),

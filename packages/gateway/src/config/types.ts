@@ -122,6 +122,8 @@ export interface Config {
   readonly access: AccessSettings;
   /** Where the store lives: a file name or `:memory:`. */
   readonly store: string;
+  /** The URL of the Redis that replicas share; absent: everything is counted in memory. */
+  readonly state?: Secret;
   readonly responses: RetentionSettings;
   /** When a target that fails is left alone, unless a model says otherwise. */
   readonly circuit: CircuitSettings;

@@ -112,7 +112,8 @@ export class Entry {
 
   #reserve(): void {
     const { scopes, demand } = this.#parts;
-    const outcome = this.#limits.store.reserve(scopes.flatMap((scope) => wantsOf(scope, demand)));
+    const wants = scopes.flatMap((scope) => wantsOf(scope, demand));
+    const outcome = this.#limits.store.reserve(wants, scopes);
     if (outcome instanceof Promise) {
       // A store that fails must not keep everybody out: whoever implements one decides, and does not reject.
       void outcome.then((later) => this.#decide(later));

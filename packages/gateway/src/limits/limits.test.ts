@@ -110,8 +110,10 @@ test("places in several scopes are taken in turn, and given back by whoever is r
 test("a store that others share answers later, and who has left meanwhile is charged nothing", async () => {
   const answers: (() => void)[] = [];
   const { limits } = start({ e: { requestsPerMinute: 1 } }, (store) => ({
-    reserve: (wants) =>
-      new Promise<Outcome>((resolve) => answers.push(() => void Promise.resolve(store.reserve(wants)).then(resolve))),
+    reserve: (wants, scopes) =>
+      new Promise<Outcome>((resolve) => {
+        answers.push(() => void Promise.resolve(store.reserve(wants, scopes)).then(resolve));
+      }),
     settle: (reservation, actual) => store.settle(reservation, actual),
     refusal: (wants) => store.refusal(wants),
     state: (scope, rule) => store.state(scope, rule),
@@ -162,8 +164,8 @@ test("whatever happens in whatever order, nobody is over a limit and everything 
       const { limits, pass, clock } = start(
         { e: { requestsPerMinute: 8, tokensPerMinute: 1000, concurrent: 3, queue: 4 } },
         (store) => ({
-          reserve: (wants) => {
-            const outcome = store.reserve(wants);
+          reserve: (wants, scopes) => {
+            const outcome = store.reserve(wants, scopes);
             if (!(outcome instanceof Promise) && outcome.ok) reserved++;
             return outcome;
           },

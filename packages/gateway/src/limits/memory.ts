@@ -11,6 +11,9 @@ const day = 86_400_000;
 /** The monotonic clock begins with the process; so much before it can be told apart. */
 const past = 2 * day;
 
+/** Into how many steps the sliding windows are divided. */
+export const windowSteps = { minute: 60, day: 288 } as const;
+
 /** Most counts that are kept at hand before those that count nothing are let go. */
 const mostCounts = 20_000;
 
@@ -28,10 +31,22 @@ export class MemoryLimitStore implements LimitStore {
   reserve(wants: readonly Want[]): Outcome {
     const refusal = this.refusal(wants);
     if (refusal !== undefined) return { ok: false, refusal };
+    return { ok: true, reservation: this.count(wants) };
+  }
+
+  /** Counts all wants, whether or not there is room. */
+  count(wants: readonly Want[]): Reservation {
     const places = wants.map(({ scope, rule, amount }) => {
       return this.#count(scope, rule).take(fitting(rule, amount), this.#time(rule.period));
     });
-    return { ok: true, reservation: { wants, places } };
+    return { wants, places };
+  }
+
+  /** Everything that counts now, by the name of its limit, with milliseconds since it was used at the latest. */
+  *used(): Iterable<{ readonly name: string; readonly period: Period; readonly amount: number; readonly age: number }> {
+    for (const [name, { count, period }] of this.#counts) {
+      for (const { amount, age } of count.parts(this.#time(period))) yield { name, period, amount, age };
+    }
   }
 
   settle({ wants, places }: Reservation, actual: Actual): void {
@@ -71,8 +86,8 @@ export class MemoryLimitStore implements LimitStore {
     return period === "minute" || period === "day" ? this.#clock.monotonic() + past : this.#clock.now();
   }
 
-  #count({ kind, id }: Scope, rule: Rule): Count {
-    const name = `${kind}:${id}:${rule.name}`;
+  #count(scope: Scope, rule: Rule): Count {
+    const name = nameOf(scope, rule);
     const known = this.#counts.get(name);
     if (known !== undefined) return known.count;
     if (this.#counts.size >= this.#sweepAt) this.#sweep();
@@ -89,12 +104,17 @@ export class MemoryLimitStore implements LimitStore {
   }
 }
 
+/** What one limit of one scope is counted under. */
+export function nameOf({ kind, id }: Scope, { name }: Rule): string {
+  return `${kind}:${id}:${name}`;
+}
+
 function newCount(period: Period): Count {
   switch (period) {
     case "minute":
-      return new Window(minute, 60);
+      return new Window(minute, windowSteps.minute);
     case "day":
-      return new Window(day, 288);
+      return new Window(day, windowSteps.day);
     default:
       return new Calendar(period);
   }
@@ -104,6 +124,6 @@ function newCount(period: Period): Count {
  * What is counted of an amount. Tokens are an estimate, and one that is beyond the whole limit must not keep a request
  * out for ever: it then takes all there is. What money a request may cost is known better, and is not cut.
  */
-function fitting({ unit, limit }: Rule, amount: number): number {
+export function fitting({ unit, limit }: Rule, amount: number): number {
   return unit === "money" ? amount : Math.min(amount, limit);
 }

@@ -44,8 +44,11 @@ export interface Actual {
  * promise, and only then anybody waits.
  */
 export interface LimitStore {
-  /** Counts all wants or none. */
-  reserve(wants: readonly Want[]): Outcome | Promise<Outcome>;
+  /**
+   * Counts all wants or none. @param scopes All of whom the wants come, for a store that keeps to `concurrent` with
+   * others; this process's own places are taken already.
+   */
+  reserve(wants: readonly Want[], scopes: readonly Scope[]): Outcome | Promise<Outcome>;
   settle(reservation: Reservation, actual: Actual): void | Promise<void>;
   /** What this process knows: the want that must wait for longest; undefined when all have room. */
   refusal(wants: readonly Want[]): Refusal | undefined;

@@ -10,6 +10,8 @@ export interface Count {
   wait(limit: number, amount: number, at: number): number;
   /** Milliseconds until nothing of what was used counts any more. */
   rest(at: number): number;
+  /** What counts, with milliseconds since it was used at the latest. */
+  parts(at: number): Iterable<{ readonly amount: number; readonly age: number }>;
 }
 
 /**
@@ -68,6 +70,14 @@ export class Window implements Count {
       if (this.#at(step) > 0) return this.#expiry(step) - at;
     }
     return 0;
+  }
+
+  *parts(at: number): Iterable<{ readonly amount: number; readonly age: number }> {
+    this.#advance(at);
+    for (let step = this.#newest - this.#amounts.length + 1; step <= this.#newest; step++) {
+      const amount = this.#at(step);
+      if (amount > 0) yield { amount, age: Math.max(0, at - (step + 1) * this.#step) };
+    }
   }
 
   /** When a step leaves the window. */
@@ -143,6 +153,11 @@ export class Calendar implements Count {
     return Math.max(1, beginOf(this.#begin, this.#isMonth, 1) - at);
   }
 
+  *parts(at: number): Iterable<{ readonly amount: number; readonly age: number }> {
+    this.#advance(at);
+    if (this.#sum > 0) yield { amount: this.#sum, age: 0 };
+  }
+
   #advance(at: number): void {
     const begin = beginOf(at, this.#isMonth, 0);
     if (begin <= this.#begin) return;
@@ -154,7 +169,7 @@ export class Calendar implements Count {
 const day = 86_400_000;
 
 /** When the day or month began that holds a time, or the one after it. */
-function beginOf(at: number, isMonth: boolean, after: 0 | 1): number {
+export function beginOf(at: number, isMonth: boolean, after: 0 | 1): number {
   if (!isMonth) return (Math.floor(at / day) + after) * day;
   const date = new Date(at);
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + after, 1);

@@ -23,6 +23,8 @@ const most = 10_000;
 export class Cooldowns {
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #running = new Map<string, Cooling>();
+  /** Told of every pause that begins or becomes longer; for who shares them with other replicas. */
+  started: ((scope: CooldownScope, duration: number, why: FailureKind) => void) | undefined;
 
   constructor(clock: Pick<Clock, "monotonic">) {
     this.#clock = clock;
@@ -36,6 +38,7 @@ export class Cooldowns {
     if (until <= (this.#running.get(name)?.until ?? 0)) return;
     this.#running.set(name, { ...scope, until, why });
     if (this.#running.size > most) this.#sweep();
+    this.started?.(scope, duration, why);
   }
 
   /** The longest pause that a call of this model with this credential would disturb. */

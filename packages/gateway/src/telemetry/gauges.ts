@@ -10,6 +10,14 @@ export interface Watched {
   readonly exchangesActive: () => number;
   readonly endpoints: () => readonly WatchedEndpoint[];
   readonly limits: () => WatchedLimits;
+  /** What replicas share; absent where they share nothing. */
+  readonly shared?: WatchedSharedState;
+}
+
+export interface WatchedSharedState {
+  readonly isUp: boolean;
+  readonly replicas: number;
+  readonly failures: number;
 }
 
 /** How an endpoint is and was. Endpoints are the document's, so that their names may be labels. */
@@ -156,10 +164,27 @@ function endpointReadings(endpoints: readonly WatchedEndpoint[]): readonly Readi
   }));
 }
 
+function sharedReadings({ isUp, replicas, failures }: WatchedSharedState): readonly Reading[] {
+  return [
+    reading(
+      "gauge",
+      { name: "patchbay.shared.up", help: "1 while limits are counted with the other replicas.", unit: "" },
+      isUp ? 1 : 0,
+    ),
+    reading("gauge", { name: "patchbay.shared.replicas", help: "Replicas when last known.", unit: "" }, replicas),
+    reading(
+      "counter",
+      { name: "patchbay.shared.failures", help: "Commands that had no answer in time, or a refusal.", unit: "" },
+      failures,
+    ),
+  ];
+}
+
 function watchedReadings(watched: Watched): readonly Reading[] {
   return [
     ...endpointReadings(watched.endpoints()),
     ...limitReadings(watched.limits()),
+    ...(watched.shared === undefined ? [] : sharedReadings(watched.shared)),
     reading(
       "gauge",
       { name: "patchbay.exchanges.active", help: "Requests under way.", unit: "" },

@@ -37,7 +37,7 @@ export async function doctor(context: Context, flags: ConfigFlags): Promise<numb
 
 function judgeDocument({ file }: AppOptions, config: Config, warnings: readonly ConfigProblem[]): readonly Check[] {
   const references = config.endpoints.flatMap(({ credentials }) => credentials.flatMap((one) => one.reference ?? []));
-  const literal = warnings.some(({ message }) => message.startsWith("holds the key itself"));
+  const literal = warnings.some(({ message }) => /^holds the (?:key|password) itself/.test(message));
   const readable = file !== undefined && literal && foreignMode(file) !== 0;
   return [
     file === undefined
@@ -45,7 +45,7 @@ function judgeDocument({ file }: AppOptions, config: Config, warnings: readonly 
       : ok("document", `${file} is valid`),
     ok("references", references.length === 0 ? "none" : `${references.join(", ")} resolve`),
     ...warnings.map((problem) => warning("document", formatProblem(problem), "change the document there")),
-    ...(readable ? [failed("document", `${file} holds a key, and others may read it`, `chmod 600 ${file}`)] : []),
+    ...(readable ? [failed("document", `${file} holds a secret, and others may read it`, `chmod 600 ${file}`)] : []),
   ];
 }
 
