@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { figure } from "./support/figure.ts";
 import { documentFor, startHouse } from "./support/house.ts";
-import type { House } from "./support/house.ts";
 import { startUpstream } from "./support/upstream.ts";
 
 const chat = { model: "m", messages: [{ role: "user", content: "hi" }] };
@@ -27,12 +27,6 @@ function documentOf(
 }
 
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
-
-async function figure(house: House, name: string): Promise<number> {
-  const text = await (await fetch(`${house.url}/metrics`)).text();
-  const line = text.split("\n").find((each) => each.startsWith(`${name} `) || each.startsWith(`${name}{`));
-  return Number(line?.split(" ").at(-1));
-}
 
 async function statuses(answers: readonly Promise<Response>[]): Promise<{ readonly [status: number]: number }> {
   const counts: { [status: number]: number } = {};

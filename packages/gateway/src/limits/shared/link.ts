@@ -1,5 +1,5 @@
 import type { Dial } from "./redis.ts";
-import { add, beat, leave, reserve } from "./scripts.ts";
+import { add, beat, leave, replicaLife, reserve } from "./scripts.ts";
 import { Wire } from "./wire.ts";
 import type { Answer } from "./wire.ts";
 
@@ -14,7 +14,10 @@ const interval = 250;
 
 /** Who has come back only just now is tried less often, so that the log stays quiet; milliseconds. */
 const settling = 10_000;
-const slowInterval = 1000;
+const slowInterval = 500;
+
+/** Most pauses that wait for being told. */
+const mostPauses = 1000;
 
 /** What all keys begin with. The number is the version of what they hold; the braces keep all in one hash slot. */
 const prefix = "{patchbay:1}:";
@@ -156,7 +159,7 @@ export class Link implements AsyncDisposable {
   /** Tells the other replicas of a pause. */
   announce({ text, left }: Pause): void {
     const until = this.#parts.clock.monotonic() + left;
-    if (until <= (this.#pauses.get(text) ?? 0)) return;
+    if (until <= (this.#pauses.get(text) ?? 0) || this.#outbox.size >= mostPauses) return;
     this.#pauses.set(text, until);
     this.#outbox.set(text, until);
     this.#beat();
@@ -203,10 +206,12 @@ export class Link implements AsyncDisposable {
   }
 
   #tick(): void {
+    // Beats go first: of what is just asked for nobody knows whether it is held.
+    if (this.#wire !== undefined) this.#beat();
     this.#counting?.stirred();
-    if (this.#wire !== undefined) return this.#beat();
-    const { clock } = this.#parts;
-    const now = clock.monotonic();
+    if (this.#wire !== undefined) return;
+    const now = this.#parts.clock.monotonic();
+    forgetOver(this.#outbox, now);
     const pause = now - this.#upAt < settling ? slowInterval : interval;
     if (now - this.#triedAt >= pause - interval / 2) void this.#raise();
   }
@@ -223,12 +228,12 @@ export class Link implements AsyncDisposable {
   async #sendBeat(wire: Wire, candidate: string): Promise<string | undefined> {
     const now = this.#parts.clock.monotonic();
     const seats = this.#counting?.seats() ?? [];
-    for (const [text, until] of this.#outbox) if (until <= now) this.#outbox.delete(text);
+    forgetOver(this.#outbox, now);
     const pauses = [...this.#outbox];
     const answer = await this.#watched(
       wire,
       "beat",
-      [...["epoch", "replicas", "pauses", "version"], ...seats.map(([key]) => key)].map((name) => this.key(name)),
+      ["epoch", "replicas", "pauses", "version", ...seats.map(([key]) => key)].map((name) => this.key(name)),
       [
         this.given,
         this.id,
@@ -244,7 +249,9 @@ export class Link implements AsyncDisposable {
     for (const [text, until] of pauses) if (this.#outbox.get(text) === until) this.#outbox.delete(text);
     this.#counting?.seatsTold(seats);
     this.tell(Number(time));
-    this.replicas = Math.max(1, Number(replicas));
+    // Of a Redis that has just come the others may not have made themselves known.
+    const isSettled = now - this.#upAt > replicaLife && wire === this.#wire;
+    this.replicas = Math.max(1, Number(replicas), isSettled ? 1 : this.replicas);
     this.#version = String(version);
     this.#hear(found);
     if (candidate === "" && epoch !== this.#epoch) this.forgotten();
@@ -254,7 +261,7 @@ export class Link implements AsyncDisposable {
   /** @param found Texts and what they have left, in turn. */
   #hear(found: readonly (string | number | undefined)[]): void {
     const now = this.#parts.clock.monotonic();
-    if (found.length > 0) for (const [text, until] of this.#pauses) if (until <= now) this.#pauses.delete(text);
+    if (found.length > 0) forgetOver(this.#pauses, now);
     for (let index = 0; index < found.length; index += 2) {
       const text = String(found[index]);
       const left = Number(found[index + 1]);
@@ -270,13 +277,8 @@ export class Link implements AsyncDisposable {
     if (this.#isRaising || this.#isOver) return;
     this.#isRaising = true;
     this.#triedAt = this.#parts.clock.monotonic();
-    try {
-      await this.#tryToRaise();
-    } catch (error) {
-      this.#report(false, error instanceof Error ? error.message : "error");
-    } finally {
-      this.#isRaising = false;
-    }
+    await this.#tryToRaise();
+    this.#isRaising = false;
   }
 
   async #tryToRaise(): Promise<void> {
@@ -286,6 +288,7 @@ export class Link implements AsyncDisposable {
       isLost = true;
       if (wire !== undefined) this.#drop(wire, why);
     });
+    if (typeof line === "string") return this.#report(false, line);
     wire = new Wire(line, patience, this.#parts.clock);
     const isReady = !this.#isOver && (await this.#prepare(wire));
     // Nothing else runs between the last answer and here, so that nothing is left untold.
@@ -317,7 +320,7 @@ export class Link implements AsyncDisposable {
     for (let all = this.#owesAll; ; all = false) {
       const untold = this.#counting.untold(all);
       if (untold === undefined) break;
-      const keys = [this.key("epoch"), ...untold.keys.map((key) => this.key(key))];
+      const keys = [this.key("epoch"), this.key("replicas"), ...untold.keys.map((key) => this.key(key))];
       const answer = await this.#watched(wire, "add", keys, [epoch, this.given, this.id, ...untold.values]);
       const isTaken = answer.state === "answered" && (answer.reply as readonly number[])[0] === 1;
       this.#counting.told(isTaken);
@@ -327,4 +330,8 @@ export class Link implements AsyncDisposable {
     this.#epoch = epoch;
     return true;
   }
+}
+
+function forgetOver(pauses: Map<string, number>, now: number): void {
+  for (const [text, until] of pauses) if (until <= now) pauses.delete(text);
 }

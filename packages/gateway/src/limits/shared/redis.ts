@@ -1,8 +1,10 @@
 import type { Secret } from "../../kernel/secret.ts";
 import type { Line } from "./wire.ts";
 
-/** Opens a connection. `lost` is told, once, when it ends without having been closed. */
-export type Dial = (lost: (why: string) => void) => Promise<Line>;
+/**
+ * Opens a connection, or says in a word why there is none. `lost` is told when it ends without having been closed.
+ */
+export type Dial = (lost: (why: string) => void) => Promise<Line | string>;
 
 /** Milliseconds until a connection stands, with its password and database. */
 const connectPatience = 500;
@@ -28,11 +30,11 @@ export async function redisDial(url: Secret): Promise<Dial> {
       problem ??= wordOf(error);
       lost(problem);
     });
-    const patience = setTimeout(() => client.destroy(), connectPatience);
+    const patience = setTimeout(() => client.isOpen && client.destroy(), connectPatience);
     try {
       await client.connect();
     } catch (error) {
-      throw new Error(problem ?? wordOf(error), { cause: undefined });
+      return problem ?? wordOf(error);
     } finally {
       clearTimeout(patience);
     }

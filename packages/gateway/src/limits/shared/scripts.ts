@@ -9,7 +9,7 @@
  */
 
 /** Milliseconds without a beat after which a replica is taken for dead, and its seats for free. */
-const replicaLife = 3000;
+export const replicaLife = 3000;
 
 const common = `
 local function timeOf(given)
@@ -45,7 +45,7 @@ local function put(key, step, length, finish, now, newest, sum, place, amount)
     if place ~= newest then return sum end
     amount = math.max(amount, -sum)
   else
-    if place < 0 or place > newest then place = newest end
+    if place > newest then place = newest end
     if place <= newest - length then return sum end
     local had = tonumber(redis.call('HGET', key, text(place))) or 0
     amount = math.max(amount, -had)
@@ -56,14 +56,15 @@ local function put(key, step, length, finish, now, newest, sum, place, amount)
   return sum + amount
 end
 
--- What others hold of some seats, who of them waits the longest, and what is known of this one.
+-- What others hold of some seats, since when the first of them waits, and what is known of this replica.
 local function seats(key, replicas, me, now)
-  local held, first, own = 0, math.huge, { 0, 0 }
+  local held, first, own = 0, math.huge, { held = 0, since = 0, last = 0 }
   local all = redis.call('HGETALL', key)
   for i = 1, #all, 2 do
     local has, since, last = string.match(all[i + 1], '^(%d+) (%d+) (%d+)$')
     if all[i] == me then
-      own = { tonumber(since), tonumber(last) }
+      own = { held = tonumber(has), since = tonumber(since), last = tonumber(last) }
+      if now - own.last >= 1000 then own.since = 0 end
     elseif now - (tonumber(redis.call('ZSCORE', replicas, all[i]) or 0)) > ${replicaLife} then
       redis.call('HDEL', key, all[i])
     else
@@ -74,11 +75,11 @@ local function seats(key, replicas, me, now)
   return held, first, own
 end
 
-local function seat(key, me, held, since, now)
+local function seat(key, me, held, since, last)
   if held == 0 and since == 0 then
     redis.call('HDEL', key, me)
   else
-    redis.call('HSET', key, me, text(held) .. ' ' .. text(since) .. ' ' .. text(now))
+    redis.call('HSET', key, me, text(held) .. ' ' .. text(since) .. ' ' .. text(last))
     redis.call('PEXPIRE', key, '60000')
   end
 end
@@ -86,15 +87,15 @@ end
 
 /**
  * Counts all wants and takes all seats, or none. KEYS: epoch, replicas, counts, seats. ARGV: epoch, time, replica, number
- * of counts, number of seats; for each count its step, length, begin, end, limit and amount; for each seat what this
- * replica then holds and the most that all may. Gives -1 when the epoch is over; 1 and the time, and for each count its
+ * of counts, number of seats; for each count its step, length, begin, end, limit and amount; for each seat the most
+ * that all may hold. Gives -1 when the epoch is over; 1 and the time, and for each count its
  * place and sum; or 0 and the time, which one refused, for how long (-1 for ever), and the sums.
  */
 export const reserve = `${common}
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { -1 } end
 local now, me = timeOf(ARGV[2]), ARGV[3]
 local counts, places = tonumber(ARGV[4]), tonumber(ARGV[5])
-local all, longest, refused = {}, 0, 0
+local all, held, longest, refused = {}, {}, 0, 0
 
 local function waitOf(key, want, newest, sum)
   local excess = sum + want.amount - want.limit
@@ -126,14 +127,14 @@ end
 if refused == 0 and places > 0 then
   local replicas = math.max(1, redis.call('ZCOUNT', KEYS[2], text(now - ${replicaLife}), '+inf'))
   for i = 1, places do
-    local at = 5 + counts * 6 + (i - 1) * 2
-    local key, held, most = KEYS[2 + counts + i], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+    local key, most = KEYS[2 + counts + i], tonumber(ARGV[5 + counts * 6 + i])
     local others, first, own = seats(key, KEYS[2], me, now)
-    local since = own[1] > 0 and now - own[2] < 1000 and own[1] or now
+    local since = own.since > 0 and own.since or now
+    held[i] = own.held + 1
     -- Who has more than its share gives way to who has waited for longer.
-    if others + held > most or (first < since and held > math.floor(most / replicas)) then
+    if others + held[i] > most or (first < since and held[i] > math.floor(most / replicas)) then
       refused = counts + i
-      seat(key, me, held - 1, since, now)
+      seat(key, me, own.held, since, now)
       break
     end
   end
@@ -152,14 +153,13 @@ for i = 1, counts do
   reply[#reply + 1] = want.newest
   reply[#reply + 1] = sum
 end
-for i = 1, places do seat(KEYS[2 + counts + i], me, tonumber(ARGV[5 + counts * 6 + (i - 1) * 2 + 1]), 0, now) end
+for i = 1, places do seat(KEYS[2 + counts + i], me, held[i], 0, 0) end
 return reply
 `;
 
 /**
- * Adds to counts, or takes away, and tells what is held of seats. KEYS: epoch, counts, seats. ARGV: epoch, time, replica,
- * number of counts, number of seats; for each count its step, length, begin, end, place (-1 for now) and amount; for each
- * seat what this replica holds. Gives -1 when the epoch is over, else 1, the time and the sums.
+ * Adds to counts, or takes away, and gives one of each seat back. KEYS: epoch, replicas, counts, seats. ARGV: epoch, time, replica,
+ * number of counts, number of seats; for each count its step, length, begin, end, place and amount. Gives -1 when the epoch is over, else 1, the time and the sums.
  */
 export const add = `${common}
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { -1 } end
@@ -168,11 +168,15 @@ local counts, places = tonumber(ARGV[4]), tonumber(ARGV[5])
 local reply = { 1, now }
 for i = 1, counts do
   local at = 5 + (i - 1) * 6
-  local key, step, length, finish = KEYS[1 + i], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 4])
+  local key, step, length, finish = KEYS[2 + i], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 4])
   local newest, sum = open(key, step, length, tonumber(ARGV[at + 3]), now)
   reply[2 + i] = put(key, step, length, finish, now, newest, sum, tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6]))
 end
-for i = 1, places do seat(KEYS[1 + counts + i], me, tonumber(ARGV[5 + counts * 6 + i]), 0, now) end
+for i = 1, places do
+  local key = KEYS[2 + counts + i]
+  local _, _, own = seats(key, KEYS[2], me, now)
+  seat(key, me, math.max(0, own.held - 1), own.since, own.last)
+end
 return reply
 `;
 
@@ -192,7 +196,7 @@ redis.call('PEXPIRE', KEYS[2], '60000')
 local places = tonumber(ARGV[5])
 for i = 1, places do
   local _, _, own = seats(KEYS[4 + i], KEYS[2], me, now)
-  seat(KEYS[4 + i], me, tonumber(ARGV[5 + i]), now - own[2] < 1000 and own[1] or 0, now)
+  seat(KEYS[4 + i], me, tonumber(ARGV[5 + i]), own.since, own.last)
 end
 for i = 6 + places, #ARGV, 2 do
   local finish = now + tonumber(ARGV[i + 1])

@@ -31,6 +31,8 @@ export const seatsKey = ({ kind, id }: Scope): string => `seats:${kind}:${id}`;
 /** What this process holds of places that it shares with others, and who waits for one. */
 export class Seats {
   readonly #held = new Map<string, number>();
+  /** How many are being asked for. */
+  readonly #asked = new Map<string, number>();
   readonly #lines = new Map<string, Line>();
   readonly #clock: { monotonic(): number };
   readonly #ask: (request: Request) => Result | Promise<Result>;
@@ -52,8 +54,23 @@ export class Seats {
     for (const scope of scopes) this.#held.set(seatsKey(scope), Math.max(0, this.held(scope) - 1));
   }
 
+  /** Redis is being asked for one of each. */
+  asks(scopes: readonly Scope[]): void {
+    for (const scope of scopes) this.#asked.set(seatsKey(scope), (this.#asked.get(seatsKey(scope)) ?? 0) + 1);
+  }
+
+  /** It has answered, or never will. */
+  asked(scopes: readonly Scope[]): void {
+    for (const key of scopes.map(seatsKey)) {
+      const left = (this.#asked.get(key) ?? 0) - 1;
+      if (left > 0) this.#asked.set(key, left);
+      else this.#asked.delete(key);
+    }
+  }
+
+  /** What is held for certain: nothing is said of what is being asked for. */
   all(): readonly (readonly [key: string, held: number])[] {
-    return [...this.#held];
+    return [...this.#held].filter(([key]) => !this.#asked.has(key));
   }
 
   /** Redis knows; what is not held need not be remembered. */
@@ -77,14 +94,17 @@ export class Seats {
     const first = line?.waiters[0];
     if (line === undefined || first === undefined || line.isAsking) return;
     line.isAsking = true;
-    void Promise.resolve(this.#ask(first.request)).then((result) => {
-      line.isAsking = false;
-      if (!isOutcome(result)) return;
-      line.waiters.shift();
-      if (line.waiters.length === 0) this.#lines.delete(key);
-      first.resolve(result);
-      this.wake(key);
-    });
+    void this.#askFor(first, key, line);
+  }
+
+  async #askFor(first: Waiter, key: string, line: Line): Promise<void> {
+    const result = await this.#ask(first.request);
+    line.isAsking = false;
+    if (!isOutcome(result)) return;
+    line.waiters.shift();
+    if (line.waiters.length === 0) this.#lines.delete(key);
+    first.resolve(result);
+    this.wake(key);
   }
 
   /** Asks again for all that wait, and ends waits that have lasted too long. */

@@ -158,7 +158,6 @@ export class SharedLimitStore implements LimitStore, Counting {
     const { wants, seats } = request;
     if (!this.#link.isUp) return this.#decide(request);
     const { time } = this.#link;
-    this.#seats.take(seats);
     const answer = this.#link.run(
       "reserve",
       [
@@ -176,38 +175,42 @@ export class SharedLimitStore implements LimitStore, Counting {
         ...wants.flatMap(({ rule, amount }) =>
           argumentsOf(rule.period, time, rule.limit, whole(fitting(rule, amount))),
         ),
-        ...seats.flatMap((scope) => [String(this.#seats.held(scope)), String(scope.concurrent ?? 0)]),
+        ...seats.map(({ concurrent = 0 }) => String(concurrent)),
       ],
     );
-    if (answer !== undefined) return answer.then((found) => this.#take(request, found));
-    this.#seats.giveBack(seats);
-    return this.#decide(request);
+    if (answer === undefined) return this.#decide(request);
+    this.#seats.asks(seats);
+    return answer.then((found) => this.#take(request, found));
   }
 
   #take(request: Request, answer: Answer): Result {
     const { wants, seats } = request;
     const reply = answer.state === "answered" ? readReply(answer.reply) : undefined;
+    if (answer.state !== "late") this.#seats.asked(seats);
     if (reply?.[0] === 1) {
+      this.#seats.take(seats);
       this.#link.tell(reply[1] ?? 0);
       const places = wants.map((_, index) => reply[2 + index * 2] ?? 0);
       for (const [index, want] of wants.entries()) this.#seen(want, reply[3 + index * 2] ?? 0);
       return this.#grant(wants, places, { local: this.#local.count(wants), seats });
     }
-    this.#seats.giveBack(seats);
     if (reply?.[0] === 0) return this.#refused(request, reply);
     if (answer.state === "answered") this.#link.forgotten();
     const result = this.#decide(request);
-    if (answer.state === "late") void this.#takeBackLater(wants, answer.reply);
+    if (answer.state === "late") void this.#takeBackLater(request, answer.reply);
     return result;
   }
 
   /** It was decided here. If Redis has counted it too, it must not be counted twice. */
-  async #takeBackLater(wants: readonly Want[], later: Promise<unknown>): Promise<void> {
+  async #takeBackLater({ wants, seats }: Request, later: Promise<unknown>): Promise<void> {
     let reply: readonly number[];
     try {
       reply = readReply(await later);
     } catch {
       return;
+    } finally {
+      // Of seats the next beat tells.
+      this.#seats.asked(seats);
     }
     if (reply[0] !== 1) return;
     const marks = wants.map(({ scope, rule, amount }, index): Mark => {
@@ -264,23 +267,26 @@ export class SharedLimitStore implements LimitStore, Counting {
     const { keys, values } = this.#command(marks, seats);
     const answer = this.#link.run(
       "add",
-      [this.#link.key("epoch"), ...keys.map((key) => this.#link.key(key))],
+      [this.#link.key("epoch"), this.#link.key("replicas"), ...keys.map((key) => this.#link.key(key))],
       [this.#link.epoch, this.#link.given, this.#link.id, ...values],
     );
     if (answer === undefined) {
       for (const mark of marks) this.#backlog.add(mark);
       return;
     }
-    void answer.then(async (found) => {
-      if (found.state === "failed") return this.#keep(marks);
-      try {
-        const reply = readReply(await (found.state === "late" ? found.reply : Promise.resolve(found.reply)));
-        // All that is counted here is told anew then, these too.
-        if (reply[0] === -1) this.#link.forgotten();
-      } catch {
-        this.#keep(marks);
-      }
-    });
+    void this.#taken(marks, answer);
+  }
+
+  async #taken(marks: readonly Mark[], answer: Promise<Answer>): Promise<void> {
+    const found = await answer;
+    if (found.state === "failed") return this.#keep(marks);
+    try {
+      const reply = readReply(found.state === "late" ? await found.reply : found.reply);
+      // All that is counted here is told anew then, these too.
+      if (reply[0] === -1) this.#link.forgotten();
+    } catch {
+      this.#keep(marks);
+    }
   }
 
   /**
@@ -299,7 +305,6 @@ export class SharedLimitStore implements LimitStore, Counting {
         String(marks.length),
         String(seats.length),
         ...marks.flatMap(({ period, place, amount }) => argumentsOf(period, time, place, amount)),
-        ...seats.map((scope) => String(this.#seats.held(scope))),
       ],
     };
   }
