@@ -45,6 +45,7 @@ const reserved: readonly { readonly what: RegExp; readonly where: readonly strin
   { what: /from "node:(?:http|https|http2)"/, where: ["server"], why: "one listener" },
   { what: /from "undici"/, where: ["backends", "auth"], why: "one outbound door" },
   { what: /\bfetch\(|\bnet\.connect\(|\btls\.connect\(/, where: [], why: "one outbound door" },
+  { what: /from "redis"/, where: [], why: "it is loaded where a document names a Redis, by `import()`" },
   { what: /from "node:child_process"/, where: ["backends/agents"], why: "one way to run a program" },
   {
     what: /\bprocess\.env\b|from "node:process"/,
