@@ -1,6 +1,8 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Config } from "../config/types.ts";
+import { redisDial } from "../limits/shared/redis.ts";
+import { Wire } from "../limits/shared/wire.ts";
 import { listenProblem } from "../server/port.ts";
 import { openStore } from "../store/sqlite.ts";
 import { StoreError } from "../store/store-error.ts";
@@ -25,6 +27,20 @@ export async function inspectPort({ server: { host, port } }: Config): Promise<P
   if (code === undefined) return { state: "free" };
   const gateway = code === "EADDRINUSE" ? await findRunning(localUrl(host, port), introduction) : undefined;
   return gateway === undefined ? { state: "unusable", code } : { state: "patchbay", gateway };
+}
+
+/** Milliseconds that a Redis has to answer once. */
+const patience = 1000;
+
+/** Why the Redis that replicas are to share cannot be used, in a word; empty when it can, undefined when there is none. */
+export async function inspectState({ state }: Config): Promise<string | undefined> {
+  if (state === undefined) return undefined;
+  const dial = await redisDial(state);
+  const line = await dial(() => {});
+  if (typeof line === "string") return line;
+  using wire = new Wire(line, patience, systemClock);
+  const answer = await wire.send(["PING"]);
+  return answer.state === "answered" ? "" : answer.state;
 }
 
 /** What is known of the store. */

@@ -314,3 +314,23 @@ models: [{ name: __proto__, targets: [{ endpoint: constructor, model: valueOf }]
   assert.equal(config.models[0]?.name, "__proto__");
   assert.deepEqual(Object.keys(config.endpoints[0]?.headers ?? {}), ["tostring", "constructor"]);
 });
+
+test("the URL of a Redis is a secret, whole or with a password by reference, and a warning where it stands in clear", () => {
+  const url = "redis://me:p%40ss@redis.internal:6380/2";
+  const documents: readonly (readonly [document: string, warnings: number])[] = [
+    ["state: ${REDIS_URL}", 0],
+    ["state: redis://me:${REDIS_PASSWORD}@redis.internal:6380/2", 0],
+    [`state: ${url}`, 1],
+  ];
+  for (const [document, warnings] of documents) {
+    const result = load(document, { variables: { REDIS_URL: url, REDIS_PASSWORD: "p%40ss" } });
+    assert.ok(result.ok);
+    assert.equal(result.config.state?.reveal(), url);
+    assert.ok(!JSON.stringify([result.config, result.warnings]).includes("p%40ss"));
+    assert.equal(result.warnings.length, warnings);
+  }
+  const bare = load("state: rediss://redis.internal");
+  assert.deepEqual(bare.ok && [bare.warnings.length, bare.config.state?.reveal()], [0, "rediss://redis.internal"]);
+  const none = load("state: memory");
+  assert.equal(none.ok && none.config.state, undefined);
+});

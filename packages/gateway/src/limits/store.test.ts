@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { startProxy } from "../../test/support/proxy.ts";
 import { redisTest, startRedis } from "../../test/support/redis-server.ts";
 import { MemoryLimitStore } from "./memory.ts";
 import { scopeOf } from "./rules.ts";
@@ -46,7 +47,8 @@ function memoryRig(): Promise<Rig> {
   });
 }
 
-async function redisRig(url: string): Promise<Rig> {
+/** @param before What was used before this store knew of Redis. */
+async function redisRig(url: string, before: (store: LimitStore) => void = () => {}): Promise<Rig> {
   const clock = newClock();
   const own = { now: () => performance.timeOrigin + performance.now(), monotonic: () => performance.now() };
   const changes: string[] = [];
@@ -59,6 +61,7 @@ async function redisRig(url: string): Promise<Rig> {
     paused: () => {},
   });
   const store = new SharedLimitStore({ link, clock });
+  before(store);
   await link.begin(store);
   return {
     store,
@@ -300,4 +303,38 @@ redisTest("Redis: all scenarios of memory", async () => {
 redisTest("Redis: lets in what the definition does", async () => {
   await using redis = await startRedis();
   await behaves(() => redisRig(redis.url), 100);
+});
+
+redisTest("Redis: what was used before is told to one that knows nothing, and not to one that knows", async () => {
+  await using redis = await startRedis();
+  const scope = newScope({ tokensPerDay: 100 });
+  const { rule } = want(scope, 0);
+  const before = (store: LimitStore) => store.restore(scope, rule, { amount: 60, age: day / 2 });
+  for (let start = 0; start < 2; start++) {
+    await using rig = await redisRig(redis.url, before);
+    // Either way it is the same 60.
+    assert.equal(await waitFor(rig.store, want(scope, 41)), day / 2 + 300_000);
+  }
+});
+
+redisTest("Redis: a reservation that was given up and carried out after all counts once", async () => {
+  await using redis = await startRedis();
+  await using proxy = await startProxy(redis.port);
+  const clock = { now: () => Date.now(), monotonic: () => performance.now() };
+  const dial = await redisDial(new Secret(`redis://127.0.0.1:${proxy.port}`));
+  const link = new Link({ dial, clock, id: "a", changed: () => {}, paused: () => {} });
+  const store = new SharedLimitStore({ link, clock });
+  await link.begin(store);
+  const scope = newScope({ tokensPerDay: 100 });
+  const sum = () => redis.run("HGET", `{patchbay:1}:limit:key:${scope.id}:tokensPerDay`, "s");
+  proxy.slow(90);
+  await taken(store, want(scope, 10));
+  assert.equal(link.failures > 0, true);
+  await proxy.heal();
+  assert.match(await sum(), /10$/);
+  // It is told of what was decided here, and to forget what it counted itself.
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  if (link.failures < 3) assert.match(await sum(), /\n10$/);
+  assert.equal(store.state(scope, want(scope, 0).rule).used, 10);
+  await link[Symbol.asyncDispose]();
 });

@@ -76,7 +76,7 @@ export class Window implements Count {
     this.#advance(at);
     for (let step = this.#newest - this.#amounts.length + 1; step <= this.#newest; step++) {
       const amount = this.#at(step);
-      if (amount > 0) yield { amount, age: Math.max(0, at - (step + 1) * this.#step) };
+      if (amount > 0) yield { amount, age: Math.max(0, at - (step + 1) * this.#step + 1) };
     }
   }
 

@@ -1,4 +1,4 @@
-import { inspectPort, inspectStore, foreignMode } from "../../app/inspect.ts";
+import { inspectPort, inspectState, inspectStore, foreignMode } from "../../app/inspect.ts";
 import { readConfig } from "../../app/configuration.ts";
 import type { AppOptions } from "../../app/configuration.ts";
 import { survey } from "../../app/survey.ts";
@@ -10,7 +10,7 @@ import { locate } from "../context.ts";
 import type { ConfigFlags, Context } from "../context.ts";
 import { failed, ok, warning } from "../doctor/check.ts";
 import type { Check } from "../doctor/check.ts";
-import { judgeClock, judgeEndpoint, judgePort, judgeStore } from "../doctor/judge.ts";
+import { judgeClock, judgeEndpoint, judgePort, judgeState, judgeStore } from "../doctor/judge.ts";
 import { reportLines } from "../doctor/report.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { listTime, progressOf } from "../progress.ts";
@@ -57,9 +57,10 @@ function judgeProblems(problems: readonly ConfigProblem[]): readonly Check[] {
 }
 
 async function judgeSurroundings({ output }: Context, config: Config): Promise<readonly Check[]> {
-  const [port, store, { endpoints, config: complete }] = await Promise.all([
+  const [port, store, state, { endpoints, config: complete }] = await Promise.all([
     inspectPort(config),
     inspectStore(config),
+    inspectState(config),
     survey(config, { timeLimit: listTime, ask: true, onReport: progressOf(output) }),
   ]);
   const settings = new Map(complete.endpoints.map((endpoint) => [endpoint.name, endpoint]));
@@ -68,6 +69,7 @@ async function judgeSurroundings({ output }: Context, config: Config): Promise<r
   return [
     ...judgePort(config, port, version),
     ...judgeStore(store, config),
+    ...judgeState(state),
     judgeClock(systemClock.now(), store.latest),
     ...endpoints.map((report) => judgeEndpoint(report, settings.get(report.name))),
     ...(idle

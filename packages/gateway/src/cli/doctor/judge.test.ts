@@ -6,7 +6,7 @@ import { readConfig } from "../../app/configuration.ts";
 import { environmentOf } from "../../config/environment.ts";
 import type { Config } from "../../config/types.ts";
 import type { Check } from "./check.ts";
-import { judgeClock, judgeEndpoint, judgePort, judgeStore } from "./judge.ts";
+import { judgeClock, judgeEndpoint, judgePort, judgeState, judgeStore } from "./judge.ts";
 import { reportLines } from "./report.ts";
 
 function configOf(text: string): Config {
@@ -88,6 +88,11 @@ for (const [name, finding, document, states] of stores) {
     for (const { state, fix } of checks) assert.equal(fix === undefined, state === "ok");
   });
 }
+
+test("a Redis that replicas share is told of only where there is one", () => {
+  const states = (problem: string | undefined) => judgeState(problem).map(({ state }) => state);
+  assert.deepEqual([states(undefined), states(""), states("ECONNREFUSED")], [[], ["ok"], ["warning"]]);
+});
 
 test("a clock before this program's time, or before what the store recorded, is wrong", () => {
   const now = Date.UTC(2026, 10, 21);

@@ -49,6 +49,14 @@ export function judgeStore(finding: StoreFinding, config: Config): readonly Chec
   return [judgeFile(file, state, problem), judgeExposure(config, exposed)];
 }
 
+/** What replicas share. @param problem Why it cannot be used; empty when it can, undefined when nothing is shared. */
+export function judgeState(problem: string | undefined): readonly Check[] {
+  if (problem === undefined) return [];
+  if (problem === "") return [ok("state", "the Redis that replicas share answers")];
+  const what = `the Redis that replicas share cannot be used (${problem}); each would keep to its part of the limits`;
+  return [warning("state", what, "see that it runs, and that the address and password in `state` are right")];
+}
+
 function judgeFile(file: string, state: StoreFinding["state"], problem: string | undefined): Check {
   switch (state) {
     case "works":
