@@ -2,8 +2,9 @@
 export interface Loss {
   /**
    * What a reader loses is named by its path in the client's own body. What a writer loses is named by its path in the
-   * canonical request, such as `sampling.topK` or `messages[2].parts[0]`, or by the canonical word for it in the answer,
-   * such as `refusal` or `tool-call.arguments`; what is kept of another protocol, such as `logit_bias`, by its own name.
+   * canonical request, such as `sampling.topK` or `messages[2].parts[0]`; in an answer by its canonical word, such as
+   * `refusal` or `tool-call.arguments`. What has no canonical word, such as `logit_bias` or `server_tool_use`, is named
+   * by its own.
    */
   readonly field: string;
   readonly reason: "unsupported" | "approximated";

@@ -10,9 +10,11 @@ export function withoutState(request: CanonicalRequest): {
   const losses: Loss[] = [];
   const messages = request.messages.map((message, index): Message => {
     if (message.role !== "assistant") return message;
-    const parts = message.parts.filter(({ type }) => type !== "reasoning").map(bare);
-    if (parts.length < message.parts.length)
-      losses.push({ field: `messages[${index}].reasoning`, reason: "unsupported" });
+    const parts = message.parts.flatMap((part, place) => {
+      if (part.type !== "reasoning") return [bare(part)];
+      losses.push({ field: `messages[${index}].parts[${place}]`, reason: "unsupported" });
+      return [];
+    });
     return { ...message, parts };
   });
   return { request: { ...request, messages }, losses };

@@ -21,7 +21,7 @@ export class BlockWriter {
   }
 
   #part(part: Part, role: Role, path: string): JsonObject | undefined {
-    const lost = (what = ""): undefined => void this.#losses.push({ field: path + what, reason: "unsupported" });
+    const lost = (): undefined => void this.#losses.push({ field: path, reason: "unsupported" });
     switch (part.type) {
       case "text":
         return blockOf(part) ?? writeText(part.text, kept(part));
@@ -36,7 +36,7 @@ export class BlockWriter {
         // The API takes media from users only.
         return (role === "assistant" || role === "system" ? undefined : writeMedia(part)) ?? lost();
       case "reasoning":
-        return writeReasoning(part) ?? lost(".reasoning");
+        return writeReasoning(part) ?? lost();
       case "tool-call":
         return this.#call(part, path);
       default:

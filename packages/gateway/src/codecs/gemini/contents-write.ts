@@ -1,8 +1,9 @@
 import type { JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
-import type { Message, Part } from "../../kernel/request.ts";
+import type { Message } from "../../kernel/request.ts";
 import { foreignLosses } from "../shared/extra.ts";
 import { objectOf } from "../shared/json.ts";
+import { ofType, placed } from "../shared/placed.ts";
 import { isThirdGeneration, wantsSignatures } from "./names.ts";
 import { writeParts, writeResult } from "./parts-write.ts";
 import { uncheckedSignature } from "./signature.ts";
@@ -54,33 +55,35 @@ export class ContentsWriter {
     return { contents: [{ role: "user", parts: system.length > 0 ? system : [{ text: "Begin." }] }] };
   }
 
-  #plain(message: Message, path: string): JsonObject[] {
+  #plain(message: Message, path: string, parts = placed(message.parts, `${path}.parts`)): JsonObject[] {
     this.#losses.push(...foreignLosses(message.extra, "gemini", `${path}.`));
     if (message.name !== undefined && message.role !== "tool") {
       this.#losses.push({ field: `${path}.name`, reason: "unsupported" });
     }
-    return message.parts.flatMap((part, place) => writeParts(part, `${path}.parts[${place}]`, this.#losses));
+    return parts.flatMap((part) => writeParts(part, this.#losses));
   }
 
   #message(message: Message, index: number): void {
     const path = `messages[${index}]`;
     if (message.role === "system") return this.#reminder(message, path);
     for (const part of message.parts) if (part.type === "tool-call") this.#names.set(part.id, part.name);
-    const results = message.parts.filter((part) => part.type === "tool-result");
+    const parts = placed(message.parts, `${path}.parts`);
+    const results = ofType(parts, "tool-result");
     if (results.length === 0) {
       const role = message.role === "assistant" ? "model" : "user";
-      return this.#add({ role, results: false, parts: this.#plain(message, path), rest: restOf(message) });
+      return this.#add({ role, results: false, parts: this.#plain(message, path, parts), rest: restOf(message) });
     }
     const responses: JsonObject[] = [];
     const media: JsonObject[] = [];
-    const at = { losses: this.#losses, mediaInside: isThirdGeneration(this.#model) };
-    for (const [place, part] of results.entries()) {
-      const name = part.name || this.#names.get(part.id) || "function";
-      const written = writeResult(part, name, { ...at, path: `${path}.parts[${place}]` });
+    const about = { losses: this.#losses, mediaInside: isThirdGeneration(this.#model) };
+    for (const result of results) {
+      const name = result.part.name || this.#names.get(result.part.id) || "function";
+      const written = writeResult(result, name, about);
       responses.push(written.response);
       media.push(...written.media);
     }
-    const others = this.#plain({ ...message, parts: message.parts.filter(isNoResult) }, path);
+    const rest = parts.filter(({ part }) => part.type !== "tool-result");
+    const others = this.#plain(message, path, rest);
     this.#add({ role: "user", results: true, parts: responses, rest: restOf(message) });
     this.#addBehind([...media, ...others]);
   }
@@ -108,10 +111,6 @@ export class ContentsWriter {
     }
     for (const part of content.parts) last.parts.push(part);
   }
-}
-
-function isNoResult(part: Part): boolean {
-  return part.type !== "tool-result";
 }
 
 function restOf(message: Message): JsonObject {

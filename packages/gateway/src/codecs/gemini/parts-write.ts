@@ -5,6 +5,8 @@ import type { AudioPart, FilePart, ImagePart, Part, ToolCallPart, ToolResultPart
 import { parseExactObject } from "../shared/exact.ts";
 import { objectOf, textOf, without } from "../shared/json.ts";
 import { objectArguments } from "../shared/object-arguments.ts";
+import { placed } from "../shared/placed.ts";
+import type { Placed } from "../shared/placed.ts";
 
 /** Marks in `keep.gemini` that are ours, and inner objects whose fields go inside. */
 const marks = new Set(["thought", "key", "json", "whole", "parts", "displayName"]);
@@ -21,8 +23,8 @@ function keptInside(part: Part, name: string): JsonObject {
   return objectOf(part.keep?.gemini?.[name]) ?? {};
 }
 
-/** A part other than a tool's result; none for what says nothing, nor, with a loss at `path`, for what has no form. */
-export function writeParts(part: Part, path: string, losses: Loss[]): JsonObject[] {
+/** A part other than a tool's result; none for what says nothing, nor, with a loss at its path, for what has no form. */
+export function writeParts({ part, path }: Placed, losses: Loss[]): JsonObject[] {
   const written = writePart(part, path, losses);
   return written === undefined ? [] : [written];
 }
@@ -107,16 +109,16 @@ export interface WrittenResult {
 
 /** A tool's result as a function's response, with its media inside where the model takes them there. */
 export function writeResult(
-  part: ToolResultPart,
+  { part, path }: Placed<ToolResultPart>,
   name: string,
-  at: { readonly path: string; readonly losses: Loss[]; readonly mediaInside: boolean },
+  about: { readonly losses: Loss[]; readonly mediaInside: boolean },
 ): WrittenResult {
   const kept = part.keep?.gemini ?? {};
   const texts = part.content.filter((each) => each.type === "text" || each.type === "refusal");
-  const media = part.content
-    .filter((each) => each.type !== "text" && each.type !== "refusal")
-    .flatMap((each, place) => writeParts(each, `${at.path}.content[${place}]`, at.losses));
-  const inside = media.length > 0 && (at.mediaInside || kept["parts"] === true);
+  const media = placed(part.content, `${path}.content`)
+    .filter((each) => each.part.type !== "text" && each.part.type !== "refusal")
+    .flatMap((each) => writeParts(each, about.losses));
+  const inside = media.length > 0 && (about.mediaInside || kept["parts"] === true);
   const response = {
     ...keptInside(part, "functionResponse"),
     id: part.id,

@@ -291,19 +291,19 @@ const thinking: readonly {
     name: "Gemini 3 Pro knows two levels",
     fields: { model: "gemini-3-pro-preview", reasoning: { effort: "medium", show: true } },
     config: { thinkingLevel: "HIGH", includeThoughts: true },
-    losses: ["reasoning approximated"],
+    losses: ["reasoning.effort approximated"],
   },
   {
     name: "a level cannot be turned off",
     fields: { reasoning: { effort: "none" } },
     config: { thinkingLevel: "MINIMAL" },
-    losses: ["reasoning approximated"],
+    losses: ["reasoning.effort approximated"],
   },
   {
     name: "a budget becomes the level it fits into",
     fields: { reasoning: { budgetTokens: 8000 } },
     config: { thinkingLevel: "MEDIUM" },
-    losses: ["reasoning approximated"],
+    losses: ["reasoning.budgetTokens approximated"],
   },
   {
     name: "an effort is a budget in 2.5",
@@ -319,7 +319,7 @@ const thinking: readonly {
     name: "2.5 Pro cannot be turned off",
     fields: { model: "gemini-2.5-pro", reasoning: { effort: "none" } },
     config: { thinkingBudget: 128 },
-    losses: ["reasoning approximated"],
+    losses: ["reasoning.effort approximated"],
   },
   {
     name: "reasoning without a measure is up to the model",
@@ -330,13 +330,13 @@ const thinking: readonly {
     name: "a budget is bounded by what the model takes",
     fields: { model: "gemini-2.5-flash", reasoning: { budgetTokens: 31_999 } },
     config: { thinkingBudget: 24_576 },
-    losses: ["reasoning approximated"],
+    losses: ["reasoning.budgetTokens approximated"],
   },
   {
     name: "hard case 28: a budget leaves room for the answer",
     fields: { model: "gemini-2.5-flash", reasoning: { budgetTokens: 4000 }, maxOutputTokens: 4000 },
     config: { thinkingBudget: 2000 },
-    losses: ["reasoning approximated"],
+    losses: ["reasoning.budgetTokens approximated"],
   },
   {
     name: "models before 2.5 do not think",

@@ -42,7 +42,8 @@ function writeLevel({ effort, budgetTokens }: Reasoning, { model, losses }: Abou
   const known = /gemini-3-pro/.test(model) ? ["low", "high"] : ["minimal", "low", "medium", "high"];
   const level = nearestEffort(wanted, known);
   if (level === undefined) return {};
-  if (level !== effort) losses.push({ field: "reasoning", reason: "approximated" });
+  if (effort === undefined) losses.push({ field: "reasoning.budgetTokens", reason: "approximated" });
+  else if (level !== effort) losses.push({ field: "reasoning.effort", reason: "approximated" });
   return { thinkingLevel: level.toUpperCase() };
 }
 
@@ -57,7 +58,8 @@ function writeBudget({ effort, budgetTokens, show }: Reasoning, about: About): {
   const budget = wanted === 0 && off ? 0 : Math.max(least, Math.min(wanted, most, room));
   // An effort is a word for some budget; a budget that was named is not.
   if (budget !== wanted && (budgetTokens !== undefined || wanted === 0)) {
-    losses.push({ field: "reasoning", reason: "approximated" });
+    const name = budgetTokens === undefined ? "effort" : "budgetTokens";
+    losses.push({ field: `reasoning.${name}`, reason: "approximated" });
   }
   return { thinkingBudget: budget };
 }

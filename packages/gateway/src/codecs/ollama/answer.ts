@@ -17,8 +17,8 @@ export function writeAnswer(form: Form, events: readonly AnswerEvent[], context:
   const parts = candidate?.parts ?? [];
   const reason = candidate?.finish ?? { unified: "stop", raw: "" };
   if (reason.unified === "content-filter") context.lost({ field: "finish", reason: "approximated" });
-  for (const { head } of parts) {
-    const loss = lossOf(head);
+  for (const { head, keep } of parts) {
+    const loss = lossOf(head, keep);
     if (loss !== undefined) context.lost(loss);
   }
   const extras = [...answer.extras, ...(candidate?.extras ?? [])];

@@ -3,6 +3,7 @@ import type { Loss } from "../../kernel/loss.ts";
 import type { Part } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
 import { arrayOf, objectOf, textOf } from "../shared/json.ts";
+import type { Placed } from "../shared/placed.ts";
 import { readImage, writeImage } from "./images.ts";
 
 const textBlocks = new Set(["text", "input_text", "output_text"]);
@@ -50,14 +51,10 @@ export interface WrittenContent {
 }
 
 /** Parts as one text and a list of images, which is all that a message has room for. */
-export function writeContent(
-  parts: readonly Part[],
-  { path, losses, separator }: { readonly path: string; readonly losses: Loss[]; readonly separator: string },
-): WrittenContent {
+export function writeContent(parts: readonly Placed[], separator: string, losses: Loss[]): WrittenContent {
   const texts: string[] = [];
   const images: string[] = [];
-  for (const [place, part] of parts.entries()) {
-    const field = `${path}[${place}]`;
+  for (const { part, path: field } of parts) {
     if (part.type === "text") texts.push(part.text);
     else if (part.type === "refusal") {
       texts.push(part.text);

@@ -1,11 +1,13 @@
 import type { Asked, DecodedRequest, Dialect, WrittenRequest } from "../../kernel/codec.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
-import type { CanonicalRequest, GenerationRequest, Message, Part } from "../../kernel/request.ts";
+import type { CanonicalRequest, GenerationRequest, Message } from "../../kernel/request.ts";
 import type { Result } from "../../kernel/result.ts";
 import { Complaints } from "../shared/complaints.ts";
 import { foreignLosses } from "../shared/extra.ts";
 import { textOf, unlessEmpty, without } from "../shared/json.ts";
+import { placed } from "../shared/placed.ts";
+import type { Placed } from "../shared/placed.ts";
 import { readCommon, writeCommon } from "./common.ts";
 import { betweenTexts, readContent, writeContent } from "./content.ts";
 import type { Reading } from "./content.ts";
@@ -79,7 +81,7 @@ function write(messages: readonly Message[], from: number, losses: Loss[]) {
   const written = messages.map(({ parts, extra }, index) => {
     const path = `messages[${from + index}]`;
     losses.push(...foreignLosses(extra, protocol, `${path}.`));
-    return writeContent(parts.flatMap(spoken), { path: `${path}.parts`, losses, separator: betweenTexts });
+    return writeContent(placed(parts, `${path}.parts`).flatMap(spoken), betweenTexts, losses);
   });
   return {
     content: written.map(({ content }) => content).join("\n\n"),
@@ -88,6 +90,6 @@ function write(messages: readonly Message[], from: number, losses: Loss[]) {
 }
 
 /** What a tool said is text here as well. */
-function spoken(part: Part): readonly Part[] {
-  return part.type === "tool-result" ? part.content : [part];
+function spoken(each: Placed): readonly Placed[] {
+  return each.part.type === "tool-result" ? placed(each.part.content, `${each.path}.content`) : [each];
 }

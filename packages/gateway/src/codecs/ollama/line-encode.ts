@@ -6,7 +6,7 @@ import type { Loss } from "../../kernel/loss.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import type { Extra } from "../../kernel/request.ts";
 import type { Usage } from "../../kernel/usage.ts";
-import { vendorFields } from "../shared/extra.ts";
+import { opaqueName, vendorFields } from "../shared/extra.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
 import { objectArguments } from "../shared/object-arguments.ts";
 import { SerialParts } from "../shared/serial.ts";
@@ -80,8 +80,8 @@ export function writeCall(
 }
 
 /** The loss that a part is, if it is one. */
-export function lossOf(head: PartHead): Loss | undefined {
-  if (head.type === "opaque") return { field: head.type, reason: "unsupported" };
+export function lossOf(head: PartHead, keep: Extra | undefined): Loss | undefined {
+  if (head.type === "opaque") return { field: opaqueName(keep), reason: "unsupported" };
   return head.type === "refusal" ? { field: "refusal", reason: "approximated" } : undefined;
 }
 
@@ -142,7 +142,6 @@ export class LineEncoder implements Machine<AnswerEvent, string> {
       case "part-start":
         this.#first ??= this.#context.elapsed?.();
         this.#open = { head: event.head, text: "" };
-        this.#lost(lossOf(event.head));
         return [];
       case "part-delta":
         return this.#delta(event.text, event.logprobs);
@@ -156,16 +155,12 @@ export class LineEncoder implements Machine<AnswerEvent, string> {
         return [];
       case "finish":
         this.#finish ??= event.reason;
-        if (event.reason.unified === "content-filter") this.#lost({ field: "finish", reason: "approximated" });
+        if (event.reason.unified === "content-filter") this.#context.lost({ field: "finish", reason: "approximated" });
         this.#fields(event.extra);
         return [];
       default:
         return [];
     }
-  }
-
-  #lost(loss: Loss | undefined): void {
-    if (loss !== undefined) this.#context.lost(loss);
   }
 
   #fields(extra: Extra | undefined): void {
@@ -200,6 +195,8 @@ export class LineEncoder implements Machine<AnswerEvent, string> {
     this.#open = undefined;
     if (open === undefined || this.#finish !== undefined) return [];
     const { head, text } = open;
+    const loss = lossOf(head, keep);
+    if (loss !== undefined) this.#context.lost(loss);
     if (head.type === "image") return text === "" ? [] : [this.#line({ images: [text] })];
     if (head.type !== "tool-call") return [];
     const index = this.#calls;

@@ -256,7 +256,7 @@ test("hard case 30: a conversation of another protocol is written in Ollama's fo
     { role: "tool", content: "yes", images: [png], tool_name: "f", tool_call_id: "c1" },
     { role: "user", content: "go on" },
   ]);
-  assert.deepEqual(out.losses, [{ field: "messages[3].isError", reason: "approximated" }]);
+  assert.deepEqual(out.losses, [{ field: "messages[3].parts[0].isError", reason: "unsupported" }]);
 });
 
 test("arguments that are no object stay readable for the tool, and are reported", () => {

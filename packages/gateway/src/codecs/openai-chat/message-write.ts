@@ -11,7 +11,9 @@ import type {
   ToolResultPart,
 } from "../../kernel/request.ts";
 import { foreignLosses } from "../shared/extra.ts";
-import { objectOf, without } from "../shared/json.ts";
+import { arrayOf, objectOf, without } from "../shared/json.ts";
+import { ofType, placed } from "../shared/placed.ts";
+import type { Placed } from "../shared/placed.ts";
 import { legacyMark } from "./message-read.ts";
 import { writeContent } from "./parts.ts";
 import { ReasoningWriter } from "./reasoning-write.ts";
@@ -28,7 +30,7 @@ export class MessageWriter {
   readonly #losses: Loss[];
   readonly #out: JsonObject[] = [];
   /** Media that wait for the end of the tools' answers. */
-  #media: Part[] = [];
+  #media: Placed[] = [];
   readonly #reasoning: ReasoningWriter;
 
   constructor(dialect: Dialect, losses: Loss[], request: GenerationRequest) {
@@ -53,7 +55,7 @@ export class MessageWriter {
     const path = `messages[${index}]`;
     this.#losses.push(...foreignLosses(message.extra, "openai-chat", `${path}.`));
     this.#losses.push({ field: `${path}.role`, reason: "approximated" });
-    const written = this.#content(message.parts, path, "\n\n");
+    const written = this.#content(placed(message.parts, `${path}.parts`), "\n\n");
     const text = typeof written === "string" ? written : JSON.stringify(written ?? "");
     this.#flushMedia();
     this.#out.push({ role: "user", content: `<system-reminder>\n${text}\n</system-reminder>` });
@@ -61,10 +63,11 @@ export class MessageWriter {
 
   #message(message: Message, path: string): void {
     this.#losses.push(...foreignLosses(message.extra, "openai-chat", `${path}.`));
-    const results = message.parts.filter((part) => part.type === "tool-result");
-    const others = message.parts.filter((part) => part.type !== "tool-result");
-    const rest = message.extra?.["openai-chat"] ?? {};
-    for (const result of results) this.#result(result, message, { path, rest: others.length === 0 ? rest : {} });
+    const parts = placed(message.parts, `${path}.parts`);
+    const results = ofType(parts, "tool-result");
+    const others = parts.filter(({ part }) => part.type !== "tool-result");
+    const rest = others.length === 0 ? message.extra?.["openai-chat"] : undefined;
+    for (const result of results) this.#result(result, message, rest);
     if (results.length > 0 && others.length === 0) return;
     this.#flushMedia();
     if (message.role === "assistant") {
@@ -72,19 +75,20 @@ export class MessageWriter {
       // A turn of which only reasoning was left, and that is lost, is none: some backends refuse it.
       if (others.length > 0 && !others.some(isText) && isSilent(written)) return;
       this.#out.push(written);
-    } else this.#out.push(this.#plain(message, others, path));
+    } else this.#out.push(this.#plain(message, others));
   }
 
-  #result(result: ToolResultPart, message: Message, { path, rest }: { path: string; rest: JsonObject }): void {
-    const texts = result.content.filter(isTextual);
-    const media = result.content.filter((part) => !isTextual(part));
+  #result({ part: result, path }: Placed<ToolResultPart>, message: Message, rest: JsonObject | undefined): void {
+    const parts = placed(result.content, `${path}.content`);
+    const texts = parts.filter(isTextual);
+    const media = parts.filter((part) => !isTextual(part));
     if (result.isError === true) this.#losses.push({ field: `${path}.isError`, reason: "unsupported" });
     if (media.length > 0) {
-      this.#losses.push({ field: `${path}.parts`, reason: "approximated" });
-      this.#media.push({ type: "text", text: `Output of tool call ${result.id}:` }, ...media);
+      this.#losses.push({ field: `${path}.content`, reason: "approximated" });
+      this.#media.push({ part: { type: "text", text: `Output of tool call ${result.id}:` }, path }, ...media);
     }
     const nothing = media.length > 0 ? "The output is in the next user message." : "";
-    const content = this.#content(texts, path, "\n") ?? nothing;
+    const content = this.#content(texts, "\n") ?? nothing;
     const name = message.name;
     const isLegacy = message.rawRole === "function";
     this.#out.push({
@@ -97,37 +101,37 @@ export class MessageWriter {
 
   #flushMedia(): void {
     if (this.#media.length === 0) return;
-    const content = this.#content(this.#media, `messages[${this.#out.length}]`) ?? "";
+    const content = this.#content(this.#media) ?? "";
     this.#media = [];
     this.#out.push({ role: "user", content });
   }
 
-  #content(parts: readonly Part[], path: string, joined?: string): Json | undefined {
-    return writeContent(parts, { path: `${path}.parts`, losses: this.#losses, ...compact({ joined }) });
+  #content(parts: readonly Placed[], joined?: string): Json | undefined {
+    return writeContent(parts, { losses: this.#losses, joined });
   }
 
-  #plain(message: Message, parts: readonly Part[], path: string): JsonObject {
+  #plain(message: Message, parts: readonly Placed[]): JsonObject {
     const isSystem = message.role === "system";
     const system = message.rawRole === "developer" && this.#dialect.developerRole ? "developer" : "system";
     return {
       ...message.extra?.["openai-chat"],
       role: isSystem ? system : "user",
       ...compact({ name: message.name }),
-      content: this.#content(parts, path, isSystem ? "\n\n" : undefined) ?? "",
+      content: this.#content(parts, isSystem ? "\n\n" : undefined) ?? "",
     };
   }
 
-  #assistant(message: Message, parts: readonly Part[], path: string): JsonObject {
-    const calls = parts.filter((part) => part.type === "tool-call");
-    const refusals = parts.filter((part) => part.type === "refusal");
+  #assistant(message: Message, parts: readonly Placed[], path: string): JsonObject {
+    const calls = ofType(parts, "tool-call").map(({ part }) => part);
+    const refusals = ofType(parts, "refusal");
     const { written: reasoning, others } = this.#reasoning.write(parts, path);
-    const plain = others.filter((part) => !separate.has(part.type));
-    const images = others.filter((part) => part.type === "image");
+    const plain = others.filter(({ part }) => !separate.has(part.type));
+    const images = ofType(others, "image");
     const rest = without(message.extra?.["openai-chat"] ?? {}, new Set(["function_call"]));
     const fields = {
       ...reasoning,
-      ...(refusals.length > 0 && { refusal: refusals.map((part) => part.text).join("") }),
-      ...this.#images(images, path, rest["images"]),
+      ...(refusals.length > 0 && { refusal: refusals.map(({ part }) => part.text).join("") }),
+      ...this.#images(images, rest["images"]),
       ...writeCalls(calls, legacyMark(message)),
     };
     // Only a message that says something else may have no content.
@@ -136,28 +140,28 @@ export class MessageWriter {
       ...rest,
       role: "assistant",
       ...compact({ name: message.name }),
-      content: this.#content(plain, path, "") ?? nothing,
+      content: this.#content(plain, "") ?? nothing,
       ...fields,
     };
   }
 
   /** Images that the model made go back where they were read; another protocol's follow in the user's name. */
-  #images(images: readonly ImagePart[], path: string, unread: Json | undefined): JsonObject {
+  #images(images: readonly Placed<ImagePart>[], unread: Json | undefined): JsonObject {
     const own: Json[] = [];
-    for (const part of images) {
+    for (const { part, path } of images) {
       const image = objectOf(part.keep?.["openai-chat"]?.["image"]);
       if (image !== undefined) own.push(image);
       else {
-        this.#losses.push({ field: `${path}.parts`, reason: "approximated" });
-        this.#media.push({ type: "text", text: "The image that the assistant made:" }, part);
+        this.#losses.push({ field: path, reason: "approximated" });
+        this.#media.push({ part: { type: "text", text: "The image that the assistant made:" }, path }, { part, path });
       }
     }
-    return own.length === 0 ? {} : { images: [...own, ...(Array.isArray(unread) ? (unread as Json[]) : [])] };
+    return own.length === 0 ? {} : { images: [...own, ...arrayOf(unread)] };
   }
 }
 
-function isText({ type }: Part): boolean {
-  return type === "text";
+function isText({ part }: Placed): boolean {
+  return part.type === "text";
 }
 
 function isSilent(message: JsonObject): boolean {
@@ -165,7 +169,7 @@ function isSilent(message: JsonObject): boolean {
 }
 
 /** What a tool's answer can say itself. */
-function isTextual(part: Part): boolean {
+function isTextual({ part }: Placed): boolean {
   if (part.type === "file") return part.source.kind === "data" && part.source.mediaType.startsWith("text/");
   return part.type === "text" || part.type === "opaque";
 }

@@ -5,6 +5,7 @@ import type { AudioPart, Extra, FilePart, ImagePart, MediaSource, Part, TextPart
 import type { Complaints } from "../shared/complaints.ts";
 import { arrayOf, objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
 import { audioFormat, audioType, readFileData, readUrl, writeDataUrl } from "../shared/media.ts";
+import type { Placed } from "../shared/placed.ts";
 import { cacheMark } from "./cache-marks.ts";
 
 /** `keep` of a part: its unknown fields, with those of its inner object under that object's name. */
@@ -144,8 +145,8 @@ function writeUrl(source: MediaSource): string | undefined {
   return source.kind === "data" ? writeDataUrl(source) : undefined;
 }
 
-/** One part of a message's content; undefined, with a loss at `path`, for what chat has no form for. */
-export function writePart(part: Part, path: string, losses: Loss[]): JsonObject | undefined {
+/** One part of a message's content; undefined, with a loss at its path, for what chat has no form for. */
+function writePart({ part, path }: Placed, losses: Loss[]): JsonObject | undefined {
   const lost = (): undefined => void losses.push({ field: path, reason: "unsupported" });
   const keep = part.keep?.["openai-chat"] ?? {};
   const inner = (name: string) => objectOf(keep[name]) ?? {};
@@ -206,18 +207,18 @@ function writeFile(part: FilePart, keep: JsonObject): JsonObject | undefined {
  * are several where `joined` says what goes between them: many backends take lists of the user only.
  */
 export function writeContent(
-  parts: readonly Part[],
-  { path, losses, joined }: { readonly path: string; readonly losses: Loss[]; readonly joined?: string },
+  parts: readonly Placed[],
+  { losses, joined }: { readonly losses: Loss[]; readonly joined?: string | undefined },
 ): Json | undefined {
   // An empty block says nothing, and is refused by some.
-  const said = parts.length === 1 ? parts : parts.filter((part) => !isPlain(part) || part.text !== "");
+  const said = parts.length === 1 ? parts : parts.filter((each) => !isPlain(each) || each.part.text !== "");
   if (said.every(isPlain) && (said.length === 1 || (joined !== undefined && said.length > 0))) {
-    return said.map((part) => part.text).join(joined);
+    return said.map(({ part }) => part.text).join(joined);
   }
-  const written = said.flatMap((part, place) => writePart(part, `${path}[${place}]`, losses) ?? []);
+  const written = said.flatMap((each) => writePart(each, losses) ?? []);
   return written.length === 0 ? undefined : written;
 }
 
-function isPlain(part: Part): part is TextPart {
-  return part.type === "text" && part.keep?.["openai-chat"] === undefined;
+function isPlain(placed: Placed): placed is Placed<TextPart> {
+  return placed.part.type === "text" && placed.part.keep?.["openai-chat"] === undefined;
 }

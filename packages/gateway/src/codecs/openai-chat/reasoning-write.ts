@@ -2,9 +2,10 @@ import type { Dialect } from "../../kernel/codec.ts";
 import { compact } from "../../kernel/json.ts";
 import type { JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
-import type { GenerationRequest, Part, Reasoning, ReasoningPart } from "../../kernel/request.ts";
+import type { GenerationRequest, Reasoning, ReasoningPart } from "../../kernel/request.ts";
 import { budgetOf, effortOf, nearestEffort } from "../shared/effort.ts";
 import { objectOf, textOf } from "../shared/json.ts";
+import type { Placed } from "../shared/placed.ts";
 import { addBlocks, blocksOf } from "./reasoning.ts";
 
 /**
@@ -28,17 +29,18 @@ export class ReasoningWriter {
   }
 
   /** The fields that say an assistant's reasoning, and the parts that are not said by them. */
-  write(parts: readonly Part[], path: string): { readonly written: JsonObject; readonly others: readonly Part[] } {
+  write(parts: readonly Placed[], path: string): { readonly written: JsonObject; readonly others: readonly Placed[] } {
     const reasoning = parts.filter(isSaid);
-    const others = parts.filter((part) => !isSaid(part));
-    const hasCalls = parts.some((part) => part.type === "tool-call");
-    const field = reasoning.map((part) => textOf(part.keep?.["openai-chat"]?.["field"])).find(Boolean);
-    const text = reasoning.flatMap((part) => (part.text === "" ? [] : [part.text])).join("\n\n");
-    const own = reasoning.map((part) => part.keep?.["openai-chat"]);
+    const others = parts.filter((each) => !isSaid(each));
+    const hasCalls = parts.some(({ part }) => part.type === "tool-call");
+    const own = reasoning.map(({ part }) => part.keep?.["openai-chat"]);
+    const field = own.map((keep) => textOf(keep?.["field"])).find(Boolean);
+    const spoken = reasoning.filter(({ part }) => part.text !== "");
+    const text = spoken.map(({ part }) => part.text).join("\n\n");
     const isOwn = own.some((keep) => keep !== undefined);
     const wanted = this.#policy === "required" || (this.#policy !== "never" && (isOwn || hasCalls));
     if (!wanted) {
-      if (text !== "") this.#losses.push({ field: `${path}.reasoning`, reason: "unsupported" });
+      for (const lost of spoken) this.#losses.push({ field: lost.path, reason: "unsupported" });
       return { written: {}, others };
     }
     const blocks = own.reduce<JsonObject>((all, keep) => addBlocks(all, blocksOf(keep)), {});
@@ -51,14 +53,14 @@ export class ReasoningWriter {
     if (text !== "" && (field !== undefined || !isOwn || this.#everywhere))
       return { [field ?? "reasoning_content"]: text };
     if (text !== "" || !this.#everywhere) return {};
-    this.#losses.push({ field: `${path}.reasoning`, reason: "approximated" });
+    this.#losses.push({ field: `${path}.parts`, reason: "approximated" });
     return { reasoning_content: placeholder };
   }
 }
 
 /** Whether a part is said by fields of the message rather than in its content. */
-function isSaid(part: Part): part is ReasoningPart {
-  return part.type === "reasoning" && pieceOf(part) === undefined;
+function isSaid(placed: Placed): placed is Placed<ReasoningPart> {
+  return placed.part.type === "reasoning" && pieceOf(placed.part) === undefined;
 }
 
 /** A piece of content that holds reasoning, as Mistral has it; it goes back as it came. */

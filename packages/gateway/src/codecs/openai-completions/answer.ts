@@ -4,8 +4,9 @@ import { failure } from "../../kernel/failure.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { Machine } from "../../kernel/machine.ts";
+import type { Extra } from "../../kernel/request.ts";
 import type { Usage } from "../../kernel/usage.ts";
-import { mergeAll, vendorFields } from "../shared/extra.ts";
+import { mergeAll, opaqueName, vendorFields } from "../shared/extra.ts";
 import { foldAnswer } from "../shared/fold.ts";
 import { arrayOf, countOf, objectOf } from "../shared/json.ts";
 import { Completeness } from "../shared/openai-complete.ts";
@@ -40,18 +41,22 @@ function echoed({ request }: AnswerContext, candidate: number): string {
 }
 
 /** What a completion says of a part. It has text alone: anything else is lost, but for a refusal, which is told as text. */
-function lossOf(head: PartHead): Loss | undefined {
+function lossOf(head: PartHead, keep: Extra | undefined): Loss | undefined {
   switch (head.type) {
     case "text":
       return undefined;
     case "refusal":
       return { field: "refusal", reason: "approximated" };
+    case "opaque":
+      return { field: opaqueName(keep), reason: "unsupported" };
     default:
       return { field: head.type, reason: "unsupported" };
   }
 }
 
-const isText = (head: PartHead) => head.type === "text" || head.type === "refusal";
+function isText(head: PartHead | undefined): boolean {
+  return head?.type === "text" || head?.type === "refusal";
+}
 
 /** A `text_completion` from an answer's events, as JSON text. */
 export function writeAnswer(events: readonly AnswerEvent[], context: AnswerContext): string {
@@ -59,7 +64,7 @@ export function writeAnswer(events: readonly AnswerEvent[], context: AnswerConte
   const choices = [...answer.candidates]
     .toSorted(([left], [right]) => left - right)
     .map(([index, candidate]): JsonObject => {
-      for (const loss of candidate.parts.flatMap(({ head }) => lossOf(head) ?? [])) context.lost(loss);
+      for (const loss of candidate.parts.flatMap(({ head, keep }) => lossOf(head, keep) ?? [])) context.lost(loss);
       let text = echoed(context, index);
       const logprobs: Json[] = [];
       for (const part of candidate.parts.filter(({ head }) => isText(head))) {
@@ -94,8 +99,8 @@ export class CompletionStreamEncoder implements Machine<AnswerEvent, string> {
   readonly #completeness = new Completeness();
   /** By candidate: the length of what was told, for the places of tokens. */
   readonly #told = new Map<number, number>();
-  /** Parts that are written, as `candidate/part`. */
-  readonly #parts = new Set<string>();
+  /** What the parts are, by `candidate/part`. */
+  readonly #heads = new Map<string, PartHead>();
   #head: JsonObject;
   #usage: Usage | undefined;
   #usageRest: JsonObject = {};
@@ -116,14 +121,17 @@ export class CompletionStreamEncoder implements Machine<AnswerEvent, string> {
           ...headOf(this.#context, event),
         };
         return [];
-      case "part-start": {
-        const loss = lossOf(event.head);
-        if (loss !== undefined) this.#context.lost(loss);
-        if (isText(event.head)) this.#parts.add(`${event.candidate}/${event.part}`);
+      case "part-start":
+        this.#heads.set(`${event.candidate}/${event.part}`, event.head);
         return this.#begin(event.candidate);
-      }
       case "part-delta":
         return this.#delta(event);
+      case "part-end": {
+        const head = this.#heads.get(`${event.candidate}/${event.part}`);
+        const loss = head && lossOf(head, event.keep);
+        if (loss !== undefined) this.#context.lost(loss);
+        return [];
+      }
       case "usage":
         this.#usage = { ...this.#usage, ...event.usage };
         this.#usageRest = { ...this.#usageRest, ...vendorFields(event.extra, protocol, "usage") };
@@ -167,7 +175,7 @@ export class CompletionStreamEncoder implements Machine<AnswerEvent, string> {
 
   #delta(event: Extract<AnswerEvent, { type: "part-delta" }>): string[] {
     const { candidate, part, text } = event;
-    if (!this.#parts.has(`${candidate}/${part}`) || this.#completeness.isFinished(candidate)) return [];
+    if (!isText(this.#heads.get(`${candidate}/${part}`)) || this.#completeness.isFinished(candidate)) return [];
     const offset = this.#told.get(candidate) ?? 0;
     this.#told.set(candidate, offset + text.length);
     const logprobs = event.logprobs === undefined ? null : completionLogprobs(event.logprobs, offset);

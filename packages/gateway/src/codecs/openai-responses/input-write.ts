@@ -125,7 +125,7 @@ export class InputWriter {
     const known = this.#options.stored && textOf(own["id"]) !== undefined && !isMade(own["id"]);
     const state = textOf(own["encrypted_content"]) !== undefined || arrayOf(own["content"]).length > 0;
     if (known || state) return [{ ...withoutMadeId(own), type: "reasoning", summary: arrayOf(own["summary"]) }];
-    this.#lost(`${path}.reasoning`);
+    this.#lost(path);
     return [];
   }
 
@@ -143,7 +143,7 @@ export class InputWriter {
   #result(result: ToolResultPart, path: string): JsonObject {
     const { type = "function_call_output", ...rest } = withoutMadeId(ownOf(result));
     const tool = this.#called.get(result.id);
-    if (result.isError === true) this.#options.losses.push({ field: `${path}.isError`, reason: "approximated" });
+    if (result.isError === true) this.#options.losses.push({ field: `${path}.isError`, reason: "unsupported" });
     return {
       ...rest,
       type: tool === undefined ? type : tool === "custom" ? "custom_tool_call_output" : "function_call_output",

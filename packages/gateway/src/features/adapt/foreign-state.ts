@@ -14,7 +14,7 @@ export const foreignState: Pass = (request, { endpoint }) => {
     if (part.origin === undefined || part.origin === endpoint) return part;
     const isEmpty = part.type === "reasoning" && part.text === "";
     const reason = isEmpty || losses.get(index)?.reason === "unsupported" ? "unsupported" : "approximated";
-    losses.set(index, { field: `messages[${index}].reasoning`, reason });
+    losses.set(index, { field: `messages[${index}].parts`, reason });
     return isEmpty ? undefined : bare(part);
   });
   if (losses.size === 0) return unchanged(request);
