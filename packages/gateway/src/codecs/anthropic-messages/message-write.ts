@@ -1,7 +1,7 @@
 import type { JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { Message } from "../../kernel/request.ts";
-import { foreignLosses } from "../shared/extra.ts";
+import { messageLosses } from "../shared/extra.ts";
 import { asContent, BlockWriter } from "./block-write.ts";
 import { protocol } from "./keep.ts";
 
@@ -63,10 +63,7 @@ export class MessageWriter {
 
   #message(message: Message, path: string): void {
     const extra = message.extra?.[protocol];
-    this.#losses.push(...foreignLosses(message.extra, protocol, `${path}.`));
-    if (message.name !== undefined && message.role !== "tool") {
-      this.#losses.push({ field: `${path}.name`, reason: "unsupported" });
-    }
+    this.#losses.push(...messageLosses(message, protocol, path));
     const blocks = this.#blocks.write(message.parts, message.role, `${path}.parts`);
     if (blocks.length === 0) return;
     switch (message.role) {

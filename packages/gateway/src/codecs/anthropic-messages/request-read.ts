@@ -22,8 +22,7 @@ import { readToolChoice, readTools } from "./tools.ts";
 export function readRequest(body: JsonObject): Result<DecodedRequest> {
   const complaints = new Complaints();
   const request = readBody(body, complaints);
-  const complaint = complaints.first;
-  return complaint === undefined ? { ok: true, value: { request, losses: [] } } : { ok: false, failure: complaint };
+  return complaints.result({ request, losses: [] });
 }
 
 function readBody(body: JsonObject, complaints: Complaints): GenerationRequest {

@@ -1,10 +1,10 @@
 import type { AnswerContext } from "../../kernel/codec.ts";
 import type { AnswerEvent, FinishReason, PartHead } from "../../kernel/event.ts";
-import { failure } from "../../kernel/failure.ts";
 import type { JsonObject } from "../../kernel/json.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import type { Extra } from "../../kernel/request.ts";
 import type { Usage } from "../../kernel/usage.ts";
+import { cutAnswer } from "../shared/cut-answer.ts";
 import { opaqueName, vendorFields } from "../shared/extra.ts";
 import { objectOf, unlessEmpty, without } from "../shared/json.ts";
 import { SerialParts } from "../shared/serial.ts";
@@ -63,7 +63,7 @@ export class MessageEncoder implements Machine<AnswerEvent, string> {
   end(): readonly string[] {
     if (!this.#over) {
       for (const each of this.#serial.end()) this.#event(each);
-      if (this.#finish === undefined) this.#fail(failure("broken-stream", "The answer ended before it was complete."));
+      if (this.#finish === undefined) this.#fail(cutAnswer());
       else this.#conclude(this.#finish);
     }
     return this.#take();

@@ -3,7 +3,8 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { Tool, ToolChoice } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
-import { unlessEmpty, without } from "../shared/json.ts";
+import { keptChoice } from "../shared/extra.ts";
+import { objectOf, unlessEmpty, without } from "../shared/json.ts";
 import { freeTextParameters } from "../shared/object-arguments.ts";
 import { rootObject } from "../shared/root-object.ts";
 import { ownExtra, protocol } from "./keep.ts";
@@ -23,10 +24,7 @@ export function readTools(value: Json | undefined, complaints: Complaints): Read
   const tools: Tool[] = [];
   const unknown: JsonObject[] = [];
   const places: number[] = [];
-  for (const [index, item] of (complaints.array(value, "tools") ?? []).entries()) {
-    const path = `tools[${index}]`;
-    const entry = complaints.requiredObject(item, path);
-    if (entry === undefined) continue;
+  for (const [index, { entry, path }] of complaints.objects(value, "tools").entries()) {
     const type = complaints.string(entry["type"], `${path}.type`) ?? "custom";
     if (type !== "custom") {
       unknown.push(entry);
@@ -103,10 +101,7 @@ export function writeToolChoice(
       return { type: "any", ...single };
     case "tool":
       return { type: "tool", name: toolChoice.name, ...single };
-    default: {
-      const own = toolChoice.keep[protocol]?.["tool_choice"];
-      if (own === undefined) losses.push({ field: "toolChoice", reason: "unsupported" });
-      return own as JsonObject | undefined;
-    }
+    default:
+      return objectOf(keptChoice(toolChoice, protocol, losses));
   }
 }

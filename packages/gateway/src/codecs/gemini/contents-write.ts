@@ -1,7 +1,7 @@
 import type { JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { Message } from "../../kernel/request.ts";
-import { foreignLosses } from "../shared/extra.ts";
+import { messageLosses } from "../shared/extra.ts";
 import { objectOf } from "../shared/json.ts";
 import { ofType, placed } from "../shared/placed.ts";
 import { isThirdGeneration, wantsSignatures } from "./names.ts";
@@ -56,10 +56,7 @@ export class ContentsWriter {
   }
 
   #plain(message: Message, path: string, parts = placed(message.parts, `${path}.parts`)): JsonObject[] {
-    this.#losses.push(...foreignLosses(message.extra, "gemini", `${path}.`));
-    if (message.name !== undefined && message.role !== "tool") {
-      this.#losses.push({ field: `${path}.name`, reason: "unsupported" });
-    }
+    this.#losses.push(...messageLosses(message, "gemini", path));
     return parts.flatMap((part) => writeParts(part, this.#losses));
   }
 

@@ -27,8 +27,6 @@ export function readEmbeddingRequest(given: JsonObject, asked: Asked): Result<De
   const list = isBatch ? (complaints.array(body["requests"], "requests") ?? []) : [body];
   if (list.length === 0) complaints.add("Invalid 'requests': at least one is needed.", "requests");
   const read = list.map((item, index) => readOne(item, isBatch ? `requests[${index}].` : "", complaints));
-  const complaint = complaints.first;
-  if (complaint !== undefined) return { ok: false, failure: complaint };
   const dimensions = read[0]?.dimensions;
   const losses: Loss[] = read.some((one) => one.dimensions !== dimensions)
     ? [{ field: "outputDimensionality", reason: "approximated" }]
@@ -43,7 +41,7 @@ export function readEmbeddingRequest(given: JsonObject, asked: Asked): Result<De
     inputs: read.map(({ text }) => text),
     ...compact({ dimensions, extra: extra && { "gemini-embeddings": extra } }),
   };
-  return { ok: true, value: { request, losses } };
+  return complaints.result({ request, losses });
 }
 
 function readOne(value: Json, path: string, complaints: Complaints): ReadOne {

@@ -23,8 +23,7 @@ import { readToolConfig, readTools } from "./tools-read.ts";
 export function readRequest(body: JsonObject, asked: Asked): Result<DecodedRequest> {
   const complaints = new Complaints();
   const request = readBody(camel(body), asked, complaints);
-  const complaint = complaints.first;
-  return complaint === undefined ? { ok: true, value: { request, losses: [] } } : { ok: false, failure: complaint };
+  return complaints.result({ request, losses: [] });
 }
 
 function readBody(body: JsonObject, asked: Asked, complaints: Complaints): GenerationRequest {

@@ -1,11 +1,11 @@
 import type { AnswerContext } from "../../kernel/codec.ts";
 import type { AnswerEvent, FinishReason, PartHead } from "../../kernel/event.ts";
 import type { Failure } from "../../kernel/failure.ts";
-import { failure } from "../../kernel/failure.ts";
 import type { JsonObject } from "../../kernel/json.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import type { Extra } from "../../kernel/request.ts";
 import type { Usage } from "../../kernel/usage.ts";
+import { cutAnswer } from "../shared/cut-answer.ts";
 import { vendorFields } from "../shared/extra.ts";
 import { SerialParts } from "../shared/serial.ts";
 import { isText, textPart, wholePart } from "./answer-parts.ts";
@@ -85,7 +85,7 @@ export class GeminiStreamEncoder implements Machine<AnswerEvent, string> {
     if (this.#over) return [];
     const candidates = [...this.#candidates].toSorted(([left], [right]) => left - right);
     const complete = candidates.length > 0 && candidates.every(([, { finish }]) => finish !== undefined);
-    if (!complete) return [this.#fail(failure("broken-stream", "The answer ended before it was complete."))];
+    if (!complete) return [this.#fail(cutAnswer())];
     this.#over = true;
     const isBlocked = blockReason(this.#fields) !== undefined && !candidates.some(([, { hasParts }]) => hasParts);
     const ends = candidates.map(([index, { finish, fields }]) => ({

@@ -40,8 +40,7 @@ export function readRequest(body: JsonObject, asked: Asked): Result<DecodedReque
     ...(choice && { toolChoice: choice }),
     ...(extra && { extra: { ollama: extra } }),
   };
-  const complaint = complaints.first;
-  return complaint === undefined ? { ok: true, value: { request, losses } } : { ok: false, failure: complaint };
+  return complaints.result({ request, losses });
 }
 
 /** Writes a chat request. A loss's field is the canonical path. */

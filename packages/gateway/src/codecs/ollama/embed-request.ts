@@ -35,9 +35,7 @@ export function readRequest(body: JsonObject): Result<DecodedRequest> {
       extra: extra && { [protocol]: extra },
     }),
   };
-  const complaint = complaints.first;
-  if (complaint !== undefined) return { ok: false, failure: complaint };
-  return { ok: true, value: { request, losses: [] } };
+  return complaints.result({ request, losses: [] });
 }
 
 /** Texts only: token ids are no input of Ollama's. */

@@ -23,8 +23,8 @@ export function readRequest(body: JsonObject, asked: Asked): Result<DecodedReque
   const reading: Reading = { complaints: new Complaints(), losses: [] };
   const { complaints, losses } = reading;
   const { request: common, rest } = readCommon(body, asked, reading);
-  if (textOf(complaints.string(body["suffix"], "suffix")) !== undefined) refuse("suffix", complaints);
-  if (complaints.boolean(body["raw"], "raw") === true) refuse("raw", complaints);
+  if (textOf(complaints.string(body["suffix"], "suffix")) !== undefined) complaints.untranslatable("suffix");
+  if (complaints.boolean(body["raw"], "raw") === true) complaints.untranslatable("raw");
   const extra = unlessEmpty(without(rest, woven));
   const request: GenerationRequest = {
     ...common,
@@ -32,8 +32,7 @@ export function readRequest(body: JsonObject, asked: Asked): Result<DecodedReque
     tools: [],
     ...(extra && { extra: { [protocol]: extra } }),
   };
-  const complaint = complaints.first;
-  return complaint === undefined ? { ok: true, value: { request, losses } } : { ok: false, failure: complaint };
+  return complaints.result({ request, losses });
 }
 
 function readMessages(body: JsonObject, reading: Reading): readonly Message[] {
@@ -45,10 +44,6 @@ function readMessages(body: JsonObject, reading: Reading): readonly Message[] {
     ...(system === undefined ? [] : [{ role: "system" as const, parts: [{ type: "text" as const, text: system }] }]),
     ...(parts.length === 0 ? [] : [{ role: "user" as const, parts }]),
   ];
-}
-
-function refuse(field: string, complaints: Complaints): void {
-  complaints.add(`Unsupported parameter: '${field}' cannot be translated for this model's backend.`, field);
 }
 
 /**

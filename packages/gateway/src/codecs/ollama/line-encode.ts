@@ -1,11 +1,11 @@
 import type { AnswerContext } from "../../kernel/codec.ts";
 import type { AnswerEvent, FinishReason, PartHead } from "../../kernel/event.ts";
-import { failure } from "../../kernel/failure.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import type { Extra } from "../../kernel/request.ts";
 import type { Usage } from "../../kernel/usage.ts";
+import { cutAnswer } from "../shared/cut-answer.ts";
 import { opaqueName, vendorFields } from "../shared/extra.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
 import { objectArguments } from "../shared/object-arguments.ts";
@@ -123,9 +123,7 @@ export class LineEncoder implements Machine<AnswerEvent, string> {
     if (this.#over) return [];
     this.#over = true;
     const reason = this.#finish;
-    if (reason === undefined) {
-      return [writeStreamError(failure("broken-stream", "The answer ended before it was complete."))];
-    }
+    if (reason === undefined) return [writeStreamError(cutAnswer())];
     // What the backend told of its last line is among the fields that wait.
     const rest = this.#once;
     this.#once = {};

@@ -1,23 +1,11 @@
-import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { GenerationRequest, Sampling } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
-import { without } from "../shared/json.ts";
+import { readSampling, writeSampling } from "../shared/openai-sampling.ts";
 import { plainObjectOf } from "./arguments.ts";
 
 /** Options without a canonical word stand in `extra` under this and their name, so that a loss names the very option. */
 const prefix = "options.";
-
-const known = new Set([
-  "temperature",
-  "top_p",
-  "top_k",
-  "min_p",
-  "frequency_penalty",
-  "presence_penalty",
-  "seed",
-  "stop",
-]);
 
 interface ReadOptions {
   readonly sampling: Sampling;
@@ -31,22 +19,13 @@ export function readOptions(value: Json | undefined, complaints: Complaints): Re
   const options = complaints.object(value, "options") ?? {};
   const predict = complaints.integer(options["num_predict"], "options.num_predict");
   const limited = predict !== undefined && predict >= 1;
-  const stop = complaints.strings(options["stop"], "options.stop");
-  const sampling = compact({
-    temperature: complaints.number(options["temperature"], "options.temperature"),
-    topP: complaints.number(options["top_p"], "options.top_p"),
-    topK: complaints.number(options["top_k"], "options.top_k"),
-    minP: complaints.number(options["min_p"], "options.min_p"),
-    frequencyPenalty: complaints.number(options["frequency_penalty"], "options.frequency_penalty"),
-    presencePenalty: complaints.number(options["presence_penalty"], "options.presence_penalty"),
-    seed: complaints.integer(options["seed"], "options.seed"),
-    stop: stop === undefined || stop.length === 0 ? undefined : stop,
-  });
-  const rest = Object.entries(without(options, known)).filter(
+  const { sampling: given, rest: others } = readSampling(options, complaints, "options.");
+  const { stop, ...sampling } = given;
+  const rest = Object.entries(others).filter(
     ([name, option]) => option !== null && !(name === "num_predict" && limited),
   );
   return {
-    sampling,
+    sampling: stop === undefined || stop.length === 0 ? sampling : given,
     maxOutputTokens: limited ? predict : undefined,
     own: Object.fromEntries(rest.map(([name, option]) => [prefix + name, option])),
   };
@@ -61,17 +40,8 @@ export function writeOptions(
   const kept = Object.entries(own).filter(([name]) => name.startsWith(prefix));
   return {
     ...Object.fromEntries(kept.map(([name, option]) => [name.slice(prefix.length), option])),
-    ...(compact({
-      temperature: sampling.temperature,
-      top_p: sampling.topP,
-      top_k: sampling.topK,
-      min_p: sampling.minP,
-      frequency_penalty: sampling.frequencyPenalty,
-      presence_penalty: sampling.presencePenalty,
-      seed: sampling.seed,
-      stop: sampling.stop,
-      num_predict: maxOutputTokens,
-    }) as JsonObject),
+    ...writeSampling(sampling),
+    ...(maxOutputTokens !== undefined && { num_predict: maxOutputTokens }),
   };
 }
 

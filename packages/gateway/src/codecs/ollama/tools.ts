@@ -6,23 +6,15 @@ import type { Complaints } from "../shared/complaints.ts";
 import { foreignLosses } from "../shared/extra.ts";
 import { arrayOf, objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
 import { freeTextParameters } from "../shared/object-arguments.ts";
+import type { ReadTools } from "../shared/openai-tools.ts";
 
 const functionFields = new Set(["name", "description", "parameters"]);
-
-export interface ReadTools {
-  readonly tools: readonly Tool[];
-  /** Tools of kinds that we have no word for. */
-  readonly unknown: readonly JsonObject[];
-}
 
 /** Reads `tools`. */
 export function readTools(value: Json | undefined, complaints: Complaints): ReadTools {
   const tools: Tool[] = [];
   const unknown: JsonObject[] = [];
-  for (const [index, item] of (complaints.array(value, "tools") ?? []).entries()) {
-    const path = `tools[${index}]`;
-    const entry = complaints.requiredObject(item, path);
-    if (entry === undefined) continue;
+  for (const { entry, path } of complaints.objects(value, "tools")) {
     if ((entry["type"] ?? "function") !== "function") unknown.push(entry);
     else tools.push(...readFunction(entry, path, complaints));
   }

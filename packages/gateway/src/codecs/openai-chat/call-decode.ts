@@ -3,6 +3,7 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Extra } from "../../kernel/request.ts";
 import { idStem } from "../shared/id-stem.ts";
 import { countOf, objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
+import { argumentsText } from "../shared/object-arguments.ts";
 
 interface Call {
   readonly tool: "function" | "custom";
@@ -153,15 +154,9 @@ function readFragment(entry: JsonObject): Fragment {
     id: textOf(entry["id"]),
     name: textOf(called["name"]),
     tool,
-    text: argumentsOf(called["arguments"] ?? called["input"]),
+    text: argumentsText(called["arguments"] ?? called["input"]),
     rest: { ...without(entry, callFields), ...(inner && { [tool]: inner }) },
   };
-}
-
-/** Arguments are JSON text; some backends send the JSON itself. */
-function argumentsOf(value: Json | undefined): string {
-  if (value === undefined || value === null) return "";
-  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /**

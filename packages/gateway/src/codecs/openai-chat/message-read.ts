@@ -3,8 +3,11 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { ImagePart, Message, Part, ReasoningPart, ToolCallPart, ToolResultPart } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
 import { arrayOf, objectOf, unlessEmpty, without } from "../shared/json.ts";
+import { argumentsText } from "../shared/object-arguments.ts";
+import { readContentWith } from "../shared/openai-content.ts";
+import type { PartReader } from "../shared/openai-content.ts";
 import { withMessageMark } from "./cache-marks.ts";
-import { readContent, readImageUrl } from "./parts.ts";
+import { readContent, readImageUrl, readPart } from "./parts.ts";
 import { keepOf, readReasoning, withoutReasoning } from "./reasoning.ts";
 import type { SaidReasoning } from "./reasoning.ts";
 
@@ -91,27 +94,26 @@ export class MessageReader {
 
   /** Content, in which Cursor puts Anthropic's blocks for models that are named after Claude. */
   #content(value: Json | undefined, path: string): Part[] {
-    if (!Array.isArray(value)) return readContent(value, path, this.#complaints);
-    return arrayOf(value).flatMap((item, place): Part[] => {
-      const block = objectOf(item);
-      if (block?.["type"] === "tool_use") return this.#toolUse(block, `${path}[${place}]`);
-      if (block?.["type"] === "tool_result") return this.#toolResult(block, `${path}[${place}]`);
-      return readContent([item], path, this.#complaints, place);
-    });
+    const read: PartReader = (block, place) => {
+      if (block["type"] === "tool_use") return this.#toolUse(block, place);
+      if (block["type"] === "tool_result") return this.#toolResult(block, place);
+      return readPart(block, place, this.#complaints);
+    };
+    return readContentWith(read, value, { path, complaints: this.#complaints });
   }
 
-  #toolUse(block: JsonObject, path: string): ToolCallPart[] {
+  #toolUse(block: JsonObject, path: string): ToolCallPart | undefined {
     const id = this.#complaints.requiredString(block["id"], `${path}.id`);
     const name = this.#complaints.requiredString(block["name"], `${path}.name`);
-    if (id === undefined || name === undefined) return [];
-    return [{ type: "tool-call", id, name, arguments: argumentsOf(block["input"]), tool: "function" }];
+    if (id === undefined || name === undefined) return undefined;
+    return { type: "tool-call", id, name, arguments: argumentsText(block["input"]), tool: "function" };
   }
 
-  #toolResult(block: JsonObject, path: string): ToolResultPart[] {
+  #toolResult(block: JsonObject, path: string): ToolResultPart | undefined {
     const id = this.#complaints.requiredString(block["tool_use_id"], `${path}.tool_use_id`);
     const content = readContent(block["content"], `${path}.content`, this.#complaints);
     const isError = block["is_error"] === true ? true : undefined;
-    return id === undefined ? [] : [{ type: "tool-result", id, content, ...compact({ isError }) }];
+    return id === undefined ? undefined : { type: "tool-result", id, content, ...compact({ isError }) };
   }
 
   #call(value: Json, path: string): ToolCallPart | undefined {
@@ -137,7 +139,7 @@ export class MessageReader {
       type: "tool-call",
       id,
       name,
-      arguments: argumentsOf(called[field]),
+      arguments: argumentsText(called[field]),
       tool: this.#flat.has(name) ? "custom" : kind,
       ...(rest && { keep: { "openai-chat": rest } }),
     };
@@ -148,7 +150,7 @@ export class MessageReader {
     if (name === undefined) return [];
     const id = `call_function_${index}`;
     this.#legacyIds.set(name, id);
-    return [{ type: "tool-call", id, name, arguments: argumentsOf(call["arguments"]), tool: "function" }];
+    return [{ type: "tool-call", id, name, arguments: argumentsText(call["arguments"]), tool: "function" }];
   }
 
   #tool(message: JsonObject, path: string): Message | undefined {
@@ -195,12 +197,6 @@ function readImages(value: Json | undefined): { readonly images: ImagePart[]; re
     else images.push({ type: "image", source, keep: { "openai-chat": { image } } });
   }
   return { images, unread };
-}
-
-/** Arguments are text; some clients put the JSON itself there. */
-function argumentsOf(value: Json | undefined): string {
-  if (value === undefined || value === null) return "";
-  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** The mark on an assistant's message that its first call was a legacy one, with that call's unknown fields. */

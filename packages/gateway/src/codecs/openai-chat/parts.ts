@@ -5,6 +5,7 @@ import type { AudioPart, Extra, FilePart, ImagePart, MediaSource, Part, TextPart
 import type { Complaints } from "../shared/complaints.ts";
 import { arrayOf, objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
 import { audioFormat, audioType, readFileData, readUrl, writeDataUrl } from "../shared/media.ts";
+import { readContentWith } from "../shared/openai-content.ts";
 import type { Placed } from "../shared/placed.ts";
 import { cacheMark } from "./cache-marks.ts";
 
@@ -16,23 +17,12 @@ function keepOf(part: JsonObject, inner: string, known: readonly string[]): { ke
   return rest === undefined ? {} : { keep: { "openai-chat": rest, ...cacheMark(part) } };
 }
 
-/** The content of a message: a string is one text part; null or nothing is no part. */
-export function readContent(content: Json | undefined, path: string, complaints: Complaints, firstPlace = 0): Part[] {
-  if (content === undefined || content === null) return [];
-  if (typeof content === "string") return [{ type: "text", text: content }];
-  if (!Array.isArray(content)) {
-    complaints.wrongType(path, "one of a string or array of objects", content);
-    return [];
-  }
-  return (content as readonly Json[]).flatMap((item, offset) => {
-    const place = `${path}[${firstPlace + offset}]`;
-    const part = complaints.requiredObject(item, place);
-    const read = part && readPart(part, place, complaints);
-    return read === undefined ? [] : [read];
-  });
+/** The content of a tool's answer. */
+export function readContent(content: Json | undefined, path: string, complaints: Complaints): Part[] {
+  return readContentWith(readPart, content, { path, complaints });
 }
 
-function readPart(part: JsonObject, path: string, complaints: Complaints): Part | undefined {
+export function readPart(part: JsonObject, path: string, complaints: Complaints): Part | undefined {
   const type = complaints.requiredString(part["type"], `${path}.type`);
   switch (type) {
     case undefined:

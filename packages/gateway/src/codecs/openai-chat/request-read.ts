@@ -7,11 +7,12 @@ import type { Result } from "../../kernel/result.ts";
 import { Complaints } from "../shared/complaints.ts";
 import { objectOf, unlessEmpty, without } from "../shared/json.ts";
 import { readSampling, readStreamOptions } from "../shared/openai-sampling.ts";
+import { readToolChoice } from "../shared/openai-tools.ts";
 import { flatCustomTools } from "./client-form.ts";
 import { MessageReader } from "./message-read.ts";
 import { readReasoningSwitch } from "./reasoning-switch.ts";
 import { withFewMarks } from "./cache-marks.ts";
-import { readFunctionChoice, readFunctions, readToolChoice, readTools } from "./tools.ts";
+import { chosenName, readFunctionChoice, readFunctions, readTools } from "./tools.ts";
 
 /**
  * Reads a chat completion request. What has no canonical word is kept in `extra["openai-chat"]`, under its own name.
@@ -29,8 +30,7 @@ export function readRequest(body: JsonObject): Result<DecodedRequest> {
   const complaints = new Complaints();
   const losses: Loss[] = [];
   const request = readBody(body, complaints, losses);
-  const complaint = complaints.first;
-  return complaint === undefined ? { ok: true, value: { request, losses } } : { ok: false, failure: complaint };
+  return complaints.result({ request, losses });
 }
 
 function readBody(body: JsonObject, complaints: Complaints, losses: Loss[]): GenerationRequest {
@@ -47,6 +47,9 @@ function readBody(body: JsonObject, complaints: Complaints, losses: Loss[]): Gen
     complaints.add("Only one of 'tool_choice' and 'function_call' may be given.", "function_call");
   }
   const read = readTools(tools, complaints);
+  const choice = readToolChoice(tool_choice, { protocol: "openai-chat", complaints }, (named, type) =>
+    chosenName(named, type, { complaints, losses }),
+  );
   const most = complaints.integer(max_completion_tokens, "max_completion_tokens", { least: 1 });
   const mostInOldForm = complaints.integer(max_tokens, "max_tokens", { least: 1 });
   const output = readOutput(response_format, complaints);
@@ -75,7 +78,7 @@ function readBody(body: JsonObject, complaints: Complaints, losses: Loss[]): Gen
     },
     stream: complaints.boolean(stream, "stream") ?? false,
     ...compact({
-      toolChoice: readToolChoice(tool_choice, complaints, losses) ?? readFunctionChoice(function_call, complaints),
+      toolChoice: choice ?? readFunctionChoice(function_call, complaints),
       // The legacy form of an answer has room for one call.
       parallelToolCalls: complaints.boolean(parallel_tool_calls, "parallel_tool_calls") ?? (legacy ? false : undefined),
       maxOutputTokens: most ?? mostInOldForm,

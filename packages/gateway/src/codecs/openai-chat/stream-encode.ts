@@ -1,18 +1,11 @@
 import type { AnswerContext } from "../../kernel/codec.ts";
 import type { AnswerEvent, PartHead } from "../../kernel/event.ts";
-import { failure } from "../../kernel/failure.ts";
-import type { Json, JsonObject } from "../../kernel/json.ts";
-import type { Machine } from "../../kernel/machine.ts";
+import type { JsonObject } from "../../kernel/json.ts";
 import type { Extra } from "../../kernel/request.ts";
-import type { Usage } from "../../kernel/usage.ts";
 import { opaqueName, vendorFields } from "../shared/extra.ts";
-import { objectOf } from "../shared/json.ts";
-import { Completeness } from "../shared/openai-complete.ts";
-import { writeStreamError } from "../shared/openai-error-write.ts";
+import { ChunkEncoder } from "../shared/openai-encoder.ts";
 import { writeFinish } from "../shared/openai-finish.ts";
 import { chatLogprobs } from "../shared/openai-logprobs.ts";
-import { doneEvent } from "../shared/openai-sse.ts";
-import { writeUsage } from "../shared/openai-usage.ts";
 import { callLosses, calledAs, clientForm, writeImage } from "./client-form.ts";
 import type { ClientForm } from "./client-form.ts";
 import { blocksOf } from "./reasoning.ts";
@@ -35,32 +28,22 @@ interface Candidate {
  * Writes chat chunks that the strictest measured client accepts: every chunk bears id, object, created and model,
  * every choice its index; the role comes first, and a call's first fragment has index, id and type.
  */
-export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
+export class ChatStreamEncoder extends ChunkEncoder {
   readonly #context: AnswerContext;
   readonly #form: ClientForm;
-  readonly #withUsage: boolean;
   readonly #candidates = new Map<number, Candidate>();
-  readonly #completeness = new Completeness();
-  /** Fields that every chunk bears. */
-  #base: JsonObject;
-  /** Fields that the next chunk bears. */
-  #once: JsonObject = {};
-  #usage: Usage | undefined;
-  #usageRest: JsonObject = {};
-  #over = false;
 
   constructor(context: AnswerContext) {
+    super("openai-chat", context);
     this.#context = context;
     this.#form = clientForm(context.request);
-    this.#withUsage = objectOf(context.request["stream_options"])?.["include_usage"] === true;
-    this.#base = this.#head({ type: "start" });
+    this.base = this.#head({ type: "start" });
   }
 
-  push(event: AnswerEvent): readonly string[] {
-    if (this.#over) return [];
+  protected write(event: AnswerEvent): readonly string[] {
     switch (event.type) {
       case "start":
-        this.#base = this.#head(event);
+        this.base = this.#head(event);
         this.#answerFields(event.extra);
         return [];
       case "part-start":
@@ -71,31 +54,11 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
         return this.#partEnd(event);
       case "extra":
         return this.#extra(event.candidate, event.extra);
-      case "usage":
-        this.#usage = { ...this.#usage, ...event.usage };
-        this.#usageRest = {
-          ...this.#usageRest,
-          ...vendorFields(event.extra, "openai-chat", "usage"),
-        };
-        return [];
       case "finish":
         return this.#finish(event);
-      case "failure":
-        this.#over = true;
-        return [writeStreamError(event.failure)];
       default:
         return [];
     }
-  }
-
-  end(): readonly string[] {
-    if (this.#over) return [];
-    this.#over = true;
-    if (!this.#completeness.complete) {
-      return [writeStreamError(failure("broken-stream", "The answer ended before it was complete."))];
-    }
-    const usage = this.#withUsage ? writeUsage(this.#usage, this.#usageRest) : undefined;
-    return usage === undefined ? [doneEvent] : [this.#chunk([], usage), doneEvent];
   }
 
   #head(start: Extract<AnswerEvent, { type: "start" }>): JsonObject {
@@ -111,16 +74,9 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
   /** Single values such as `system_fingerprint` stay on every chunk; what is bigger is told once. */
   #answerFields(extra: Extra | undefined): void {
     for (const [name, value] of Object.entries(vendorFields(extra, "openai-chat", "answer"))) {
-      if (typeof value === "object") this.#once = { ...this.#once, [name]: value };
-      else this.#base = { [name]: value, ...this.#base };
+      if (typeof value === "object") this.once = { ...this.once, [name]: value };
+      else this.base = { [name]: value, ...this.base };
     }
-  }
-
-  #chunk(choices: readonly Json[], usage: JsonObject | null): string {
-    const once = this.#once;
-    this.#once = {};
-    const chunk = { ...once, ...this.#base, choices, ...(this.#withUsage ? { usage } : {}) };
-    return `data: ${JSON.stringify(chunk)}\n\n`;
   }
 
   #candidate(index: number): Candidate {
@@ -128,7 +84,7 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
     if (candidate === undefined) {
       candidate = { roleSent: false, calls: 0, parts: new Map() };
       this.#candidates.set(index, candidate);
-      this.#completeness.see(index);
+      this.completeness.see(index);
     }
     return candidate;
   }
@@ -146,9 +102,9 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
     if (!candidate.roleSent) {
       candidate.roleSent = true;
       const isCall = delta["tool_calls"] !== undefined || delta["function_call"] !== undefined;
-      out.push(this.#chunk([choice({ role: "assistant", content: isCall ? null : "" })], null));
+      out.push(this.chunk([choice({ role: "assistant", content: isCall ? null : "" })]));
     }
-    out.push(this.#chunk([{ ...choice(delta), ...fields }], null));
+    out.push(this.chunk([{ ...choice(delta), ...fields }]));
     return out;
   }
 
@@ -176,7 +132,7 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
 
   #partDelta(event: Extract<AnswerEvent, { type: "part-delta" }>): string[] {
     const part = this.#candidate(event.candidate).parts.get(event.part);
-    if (part === undefined || this.#completeness.isFinished(event.candidate)) return [];
+    if (part === undefined || this.completeness.isFinished(event.candidate)) return [];
     if (part.head.type === "image") part.base64 += event.text;
     if (event.text === "" && event.logprobs === undefined) return [];
     const fields = event.logprobs === undefined ? {} : { logprobs: chatLogprobs(event.logprobs) };
@@ -211,7 +167,7 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
    */
   #partEnd(event: Extract<AnswerEvent, { type: "part-end" }>): string[] {
     const part = this.#candidate(event.candidate).parts.get(event.part);
-    if (part === undefined || this.#completeness.isFinished(event.candidate)) return [];
+    if (part === undefined || this.completeness.isFinished(event.candidate)) return [];
     const delta = this.#ending(part, event.keep);
     return delta === undefined || Object.keys(delta).length === 0 ? [] : this.#choice(event.candidate, delta);
   }
@@ -238,12 +194,12 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
     const message = vendorFields(extra, "openai-chat", "message");
     const choice = vendorFields(extra, "openai-chat", "choice");
     if (Object.keys(message).length === 0 && Object.keys(choice).length === 0) return [];
-    return this.#completeness.isFinished(index) ? [] : this.#choice(index, message, choice);
+    return this.completeness.isFinished(index) ? [] : this.#choice(index, message, choice);
   }
 
   #finish(event: Extract<AnswerEvent, { type: "finish" }>): string[] {
     const candidate = this.#candidate(event.candidate);
-    if (this.#completeness.isFinished(event.candidate)) return [];
+    if (this.completeness.isFinished(event.candidate)) return [];
     const calls = candidate.calls === 0 ? "stop" : this.#form.legacy ? "function_call" : "tool_calls";
     this.#answerFields(event.extra);
     const fields = {
@@ -251,7 +207,7 @@ export class ChatStreamEncoder implements Machine<AnswerEvent, string> {
       finish_reason: writeFinish(event.reason, calls),
     };
     const out = this.#choice(event.candidate, vendorFields(event.extra, "openai-chat", "message"), fields);
-    this.#completeness.finish(event.candidate);
+    this.completeness.finish(event.candidate);
     return out;
   }
 }

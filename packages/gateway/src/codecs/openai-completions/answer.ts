@@ -1,19 +1,14 @@
 import type { AnswerContext } from "../../kernel/codec.ts";
 import type { AnswerEvent, PartHead } from "../../kernel/event.ts";
-import { failure } from "../../kernel/failure.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
-import type { Machine } from "../../kernel/machine.ts";
 import type { Extra } from "../../kernel/request.ts";
-import type { Usage } from "../../kernel/usage.ts";
 import { mergeAll, opaqueName, vendorFields } from "../shared/extra.ts";
 import { foldAnswer } from "../shared/fold.ts";
-import { arrayOf, countOf, objectOf } from "../shared/json.ts";
-import { Completeness } from "../shared/openai-complete.ts";
-import { writeStreamError } from "../shared/openai-error-write.ts";
+import { arrayOf, countOf } from "../shared/json.ts";
+import { ChunkEncoder } from "../shared/openai-encoder.ts";
 import { writeFinish } from "../shared/openai-finish.ts";
 import { completionLogprobs, joinLogprobs } from "../shared/openai-logprobs.ts";
-import { doneEvent } from "../shared/openai-sse.ts";
 import { writeUsage } from "../shared/openai-usage.ts";
 
 const protocol = "openai-completions";
@@ -93,30 +88,23 @@ export function writeAnswer(events: readonly AnswerEvent[], context: AnswerConte
 }
 
 /** Writes the stream of a legacy completion. */
-export class CompletionStreamEncoder implements Machine<AnswerEvent, string> {
+export class CompletionStreamEncoder extends ChunkEncoder {
   readonly #context: AnswerContext;
-  readonly #withUsage: boolean;
-  readonly #completeness = new Completeness();
   /** By candidate: the length of what was told, for the places of tokens. */
   readonly #told = new Map<number, number>();
   /** What the parts are, by `candidate/part`. */
   readonly #heads = new Map<string, PartHead>();
-  #head: JsonObject;
-  #usage: Usage | undefined;
-  #usageRest: JsonObject = {};
-  #over = false;
 
   constructor(context: AnswerContext) {
+    super(protocol, context);
     this.#context = context;
-    this.#withUsage = objectOf(context.request["stream_options"])?.["include_usage"] === true;
-    this.#head = headOf(context, {});
+    this.base = headOf(context, {});
   }
 
-  push(event: AnswerEvent): readonly string[] {
-    if (this.#over) return [];
+  protected write(event: AnswerEvent): readonly string[] {
     switch (event.type) {
       case "start":
-        this.#head = {
+        this.base = {
           ...vendorFields(event.extra, protocol, "answer"),
           ...headOf(this.#context, event),
         };
@@ -132,10 +120,6 @@ export class CompletionStreamEncoder implements Machine<AnswerEvent, string> {
         if (loss !== undefined) this.#context.lost(loss);
         return [];
       }
-      case "usage":
-        this.#usage = { ...this.#usage, ...event.usage };
-        this.#usageRest = { ...this.#usageRest, ...vendorFields(event.extra, protocol, "usage") };
-        return [];
       case "extra": {
         const fields = vendorFields(event.extra, protocol, "choice");
         return Object.keys(fields).length === 0
@@ -144,30 +128,17 @@ export class CompletionStreamEncoder implements Machine<AnswerEvent, string> {
       }
       case "finish": {
         const begun = this.#begin(event.candidate);
-        if (this.#completeness.isFinished(event.candidate)) return [];
-        this.#completeness.finish(event.candidate);
+        if (this.completeness.isFinished(event.candidate)) return [];
+        this.completeness.finish(event.candidate);
         return [...begun, this.#choice(event.candidate, { finish_reason: writeFinish(event.reason, "stop") })];
       }
-      case "failure":
-        this.#over = true;
-        return [writeStreamError(event.failure)];
       default:
         return [];
     }
   }
 
-  end(): readonly string[] {
-    if (this.#over) return [];
-    this.#over = true;
-    if (!this.#completeness.complete) {
-      return [writeStreamError(failure("broken-stream", "The answer ended before it was complete."))];
-    }
-    const usage = this.#withUsage ? writeUsage(this.#usage, this.#usageRest) : undefined;
-    return usage === undefined ? [doneEvent] : [this.#chunk([], usage), doneEvent];
-  }
-
   #begin(candidate: number): string[] {
-    if (!this.#completeness.see(candidate)) return [];
+    if (!this.completeness.see(candidate)) return [];
     const text = echoed(this.#context, candidate);
     this.#told.set(candidate, text.length);
     return text === "" ? [] : [this.#choice(candidate, { text })];
@@ -175,7 +146,7 @@ export class CompletionStreamEncoder implements Machine<AnswerEvent, string> {
 
   #delta(event: Extract<AnswerEvent, { type: "part-delta" }>): string[] {
     const { candidate, part, text } = event;
-    if (!isText(this.#heads.get(`${candidate}/${part}`)) || this.#completeness.isFinished(candidate)) return [];
+    if (!isText(this.#heads.get(`${candidate}/${part}`)) || this.completeness.isFinished(candidate)) return [];
     const offset = this.#told.get(candidate) ?? 0;
     this.#told.set(candidate, offset + text.length);
     const logprobs = event.logprobs === undefined ? null : completionLogprobs(event.logprobs, offset);
@@ -183,11 +154,6 @@ export class CompletionStreamEncoder implements Machine<AnswerEvent, string> {
   }
 
   #choice(index: number, fields: JsonObject): string {
-    return this.#chunk([{ text: "", index, logprobs: null, finish_reason: null, ...fields }], null);
-  }
-
-  #chunk(choices: readonly Json[], usage: JsonObject | null): string {
-    const chunk = { ...this.#head, choices, ...(this.#withUsage ? { usage } : {}) };
-    return `data: ${JSON.stringify(chunk)}\n\n`;
+    return this.chunk([{ text: "", index, logprobs: null, finish_reason: null, ...fields }]);
   }
 }

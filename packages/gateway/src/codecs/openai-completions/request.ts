@@ -19,9 +19,7 @@ const mostLogprobs = 5;
 export function readRequest(body: JsonObject): Result<DecodedRequest> {
   const complaints = new Complaints();
   const request = readBody(body, complaints);
-  const complaint = complaints.first;
-  if (complaint !== undefined) return { ok: false, failure: complaint };
-  return { ok: true, value: { request, losses: [] } };
+  return complaints.result({ request, losses: [] });
 }
 
 function readBody(body: JsonObject, complaints: Complaints): GenerationRequest {
@@ -31,10 +29,10 @@ function readBody(body: JsonObject, complaints: Complaints): GenerationRequest {
   const name = complaints.requiredString(model, "model");
   const text = readPrompt(prompt, complaints);
   const candidates = complaints.integer(n, "n", { least: 1, most: 128 });
-  if ((complaints.string(suffix, "suffix") ?? "") !== "") refuse("suffix", complaints);
+  if ((complaints.string(suffix, "suffix") ?? "") !== "") complaints.untranslatable("suffix");
   const best = complaints.integer(best_of, "best_of", { least: 0, most: 20 });
   // The best of as many as are wanted are all of them.
-  if (best !== undefined && best > (candidates ?? 1)) refuse("best_of", complaints);
+  if (best !== undefined && best > (candidates ?? 1)) complaints.untranslatable("best_of");
   const topLogprobs = complaints.integer(logprobs, "logprobs", { least: 0, most: mostLogprobs });
   // Echoing is the encoder's task, which sees the client's body.
   complaints.boolean(echo, "echo");
@@ -68,10 +66,6 @@ function readPrompt(prompt: Json | undefined, complaints: Complaints): string {
   const what = typeof first === "string" ? "Several prompts in one request" : "Prompts of token ids";
   complaints.add(`${what} cannot be translated for this model's backend. Send one prompt as a string.`, "prompt");
   return "";
-}
-
-function refuse(field: string, complaints: Complaints): void {
-  complaints.add(`Unsupported parameter: '${field}' cannot be translated for this model's backend.`, field);
 }
 
 /** Extra fields that are written as part of another one. */

@@ -32,9 +32,7 @@ export function readRequest(body: JsonObject): Result<DecodedRequest> {
       extra: extra && { "openai-embeddings": extra },
     }),
   };
-  const complaint = complaints.first;
-  if (complaint !== undefined) return { ok: false, failure: complaint };
-  return { ok: true, value: { request, losses: [] } };
+  return complaints.result({ request, losses: [] });
 }
 
 function readInput(input: Json | undefined, complaints: Complaints): Inputs {

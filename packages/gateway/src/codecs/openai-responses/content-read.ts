@@ -2,8 +2,9 @@ import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { AudioPart, FilePart, ImagePart, MediaSource, Part } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
-import { arrayOf, objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
+import { objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
 import { audioType, readFileData, readUrl } from "../shared/media.ts";
+import { readContentWith } from "../shared/openai-content.ts";
 import { keepOf, protocol } from "./own.ts";
 
 /** The part's fields beside `known`, as its `keep`. Empty lists, such as `annotations`, are as good as absent. */
@@ -24,20 +25,9 @@ export function answerPartFields(part: JsonObject): JsonObject {
   return restFields(part, new Set(["type", "text", "refusal", "logprobs"]));
 }
 
-/** The content of a message or of a tool's output: a string is one text part. */
+/** The content of a message or of a tool's output. */
 export function readContent(content: Json | undefined, path: string, complaints: Complaints): Part[] {
-  if (content === undefined || content === null) return [];
-  if (typeof content === "string") return [{ type: "text", text: content }];
-  if (!Array.isArray(content)) {
-    complaints.wrongType(path, "one of a string or array of objects", content);
-    return [];
-  }
-  return arrayOf(content).flatMap((item, place) => {
-    const here = `${path}[${place}]`;
-    const part = complaints.requiredObject(item, here);
-    const read = part && readPart(part, here, complaints);
-    return read === undefined ? [] : [read];
-  });
+  return readContentWith(readPart, content, { path, complaints });
 }
 
 function readPart(part: JsonObject, path: string, complaints: Complaints): Part | undefined {

@@ -4,6 +4,7 @@ import type { Message, Part } from "../../kernel/request.ts";
 import { unseal } from "../shared/carrier.ts";
 import type { Complaints } from "../shared/complaints.ts";
 import { arrayOf, textOf, without } from "../shared/json.ts";
+import { argumentsText } from "../shared/object-arguments.ts";
 import { readContent } from "./content-read.ts";
 import { flatName } from "./names.ts";
 import { keepOf, ownOf, protocol, reasoningText } from "./own.ts";
@@ -106,7 +107,7 @@ export class InputReader {
       type: "tool-call",
       id,
       name: flatName({ ...compact({ namespace }), name }),
-      arguments: argumentsOf(item[field]),
+      arguments: argumentsText(item[field]),
       tool,
       ...keepOf(without(item, new Set(["type", "call_id", "name", field]))),
     });
@@ -129,12 +130,6 @@ function readReasoning(item: JsonObject): Part {
   if (carried !== undefined) return { type: "reasoning", text, ...carried };
   const rest = Object.entries(without(item, new Set(["type"]))).filter(([, value]) => value !== null);
   return { type: "reasoning", text, keep: { [protocol]: Object.fromEntries(rest) } };
-}
-
-/** Arguments are text; some clients put the JSON itself there. */
-function argumentsOf(value: Json | undefined): string {
-  if (value === undefined || value === null) return "";
-  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** Whether an input holds anything. */

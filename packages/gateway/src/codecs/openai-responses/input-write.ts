@@ -9,7 +9,7 @@ import type {
   ToolCallPart,
   ToolResultPart,
 } from "../../kernel/request.ts";
-import { foreignLosses } from "../shared/extra.ts";
+import { messageLosses } from "../shared/extra.ts";
 import { arrayOf, objectOf, textOf, without } from "../shared/json.ts";
 import { writeOutput, writePart } from "./content-write.ts";
 import { unflatten } from "./names.ts";
@@ -48,8 +48,7 @@ export class InputWriter {
   write(messages: readonly Message[], skip: number): readonly JsonObject[] {
     for (const [index, message] of messages.entries()) {
       const path = `messages[${index}]`;
-      this.#options.losses.push(...foreignLosses(message.extra, protocol, `${path}.`));
-      if (message.name !== undefined && message.role !== "tool") this.#lost(`${path}.name`);
+      this.#options.losses.push(...messageLosses(message, protocol, path));
       if (index >= skip) this.#message(message, path);
     }
     return this.#out;

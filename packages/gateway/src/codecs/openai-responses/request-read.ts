@@ -8,9 +8,10 @@ import type { GenerationRequest, Message, OutputFormat, Reasoning, Sampling } fr
 import type { Result } from "../../kernel/result.ts";
 import { Complaints } from "../shared/complaints.ts";
 import { arrayOf, unlessEmpty, without } from "../shared/json.ts";
+import { readToolChoice } from "../shared/openai-tools.ts";
 import { InputReader, isEmptyInput } from "./input-read.ts";
 import { protocol } from "./own.ts";
-import { readToolChoice, readTools } from "./tools.ts";
+import { chosenName, readTools } from "./tools.ts";
 
 /** Asks for the probabilities of tokens. */
 export const logprobsInclude = "message.output_text.logprobs";
@@ -27,9 +28,7 @@ export function readRequest(body: JsonObject): Result<DecodedRequest> {
   const complaints = new Complaints();
   const losses: Loss[] = [];
   const request = readBody(body, complaints, losses);
-  const complaint = complaints.first;
-  if (complaint !== undefined) return { ok: false, failure: complaint };
-  return { ok: true, value: { request, losses, ...compact({ bound: boundOf(body) }) } };
+  return complaints.result({ request, losses, ...compact({ bound: boundOf(body) }) });
 }
 
 /** What was said before, when only the backend has it: another would answer without. */
@@ -70,7 +69,9 @@ function readBody(body: JsonObject, complaints: Complaints, losses: Loss[]): Gen
     sampling,
     stream: complaints.boolean(stream, "stream") ?? false,
     ...compact({
-      toolChoice: readToolChoice(tool_choice, complaints),
+      toolChoice: readToolChoice(tool_choice, { protocol, complaints }, (choice, type) =>
+        chosenName(choice, type, complaints),
+      ),
       parallelToolCalls: complaints.boolean(parallel_tool_calls, "parallel_tool_calls"),
       maxOutputTokens: complaints.integer(max_output_tokens, "max_output_tokens", { least: 1 }),
       reasoning: thought.reasoning,

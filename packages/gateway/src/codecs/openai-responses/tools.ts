@@ -3,23 +3,17 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { Tool, ToolChoice } from "../../kernel/request.ts";
 import type { Complaints } from "../shared/complaints.ts";
-import { foreignLosses } from "../shared/extra.ts";
+import { foreignLosses, keptChoice } from "../shared/extra.ts";
 import { arrayOf, objectOf, textOf, unlessEmpty, without } from "../shared/json.ts";
 import { withProperties } from "../shared/object-properties.ts";
+import { readTool, toolFields } from "../shared/openai-tools.ts";
+import type { ReadTools } from "../shared/openai-tools.ts";
 import { rootObject } from "../shared/root-object.ts";
 import { everyEntry, flatName, unflatten } from "./names.ts";
 import type { SpacedName, ToolEntry } from "./names.ts";
 import { protocol } from "./own.ts";
 
-const functionFields = new Set(["type", "name", "description", "parameters", "strict"]);
-const customFields = new Set(["type", "name", "description", "format"]);
 const inSpace = new Set(["tools", "type"]);
-
-export interface ReadTools {
-  readonly tools: readonly Tool[];
-  /** Hosted tools, and whatever else we have no word for. */
-  readonly unknown: readonly JsonObject[];
-}
 
 /**
  * Reads `tools`, and those of `additional_tools` items. One whose flat name is another's too is lost. A tool in a namespace is called
@@ -40,7 +34,7 @@ export function readTools(body: JsonObject, complaints: Complaints, losses: Loss
       if (!found.additional) unknown.push(entry);
       continue;
     }
-    const tool = readTool(entry, type, found, complaints);
+    const tool = readEntry(entry, type, found, complaints);
     if (tool === undefined) continue;
     const nested = found.additional || found.space !== undefined;
     if (nested && (names.has(tool.name) || plain.has(tool.name))) {
@@ -53,32 +47,21 @@ export function readTools(body: JsonObject, complaints: Complaints, losses: Loss
   return { tools, unknown };
 }
 
-function readTool(
+function readEntry(
   entry: JsonObject,
   type: Tool["tool"],
   { path, space, additional }: ToolEntry,
   complaints: Complaints,
 ): Tool | undefined {
-  const name = complaints.requiredString(entry["name"], `${path}.name`);
-  if (name === undefined) return undefined;
-  const description = complaints.string(entry["description"], `${path}.description`);
+  const tool = readTool(type, entry, { path, complaints });
+  if (tool === undefined) return undefined;
   const rest = unlessEmpty({
-    ...without(entry, type === "function" ? functionFields : customFields),
+    ...without(entry, new Set(["type", ...toolFields[type]])),
     ...(space && { namespace: without(space, inSpace), ...toldOf(space) }),
     ...(additional && { additional: true }),
   });
-  return {
-    tool: type,
-    name: flatName({ ...compact({ namespace: textOf(space?.["name"]) }), name }),
-    ...(type === "function"
-      ? compact({
-          description,
-          parameters: complaints.object(entry["parameters"], `${path}.parameters`),
-          strict: complaints.boolean(entry["strict"], `${path}.strict`),
-        })
-      : compact({ description, format: complaints.object(entry["format"], `${path}.format`) })),
-    ...(rest && { extra: { [protocol]: rest } }),
-  };
+  const name = flatName({ ...compact({ namespace: textOf(space?.["name"]) }), name: tool.name });
+  return { ...tool, name, ...(rest && { extra: { [protocol]: rest } }) };
 }
 
 /** What other protocols lose of a namespace: its name finds back by itself. */
@@ -144,28 +127,11 @@ function writeTool(tool: Tool, own: boolean, rooted: (schema: JsonObject) => Jso
   return { ...rest, type: "function", name, ...compact({ description, parameters, strict }) };
 }
 
-const choiceWords = ["none", "auto", "required"] as const;
-
-/** Reads `tool_choice`. Hosted tools and `allowed_tools` are opaque. */
-export function readToolChoice(value: Json | undefined, complaints: Complaints): ToolChoice | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === "string") {
-    const type = choiceWords.find((word) => word === value);
-    return type === undefined ? complaints.wrongValue("tool_choice", value, choiceWords) : { type };
-  }
-  const choice = objectOf(value);
-  if (choice === undefined) return complaints.wrongType("tool_choice", "one of a string or object", value);
-  const type = complaints.requiredString(choice["type"], "tool_choice.type");
-  if (type === undefined) return undefined;
-  if (type !== "function" && type !== "custom") {
-    return { type: "opaque", keep: { [protocol]: { tool_choice: choice } } };
-  }
-  // Chat's form, which some clients send here.
+/** The name of the one tool that `tool_choice` asks for, flat, or in chat's form, which some clients send here. */
+export function chosenName(choice: JsonObject, type: Tool["tool"], complaints: Complaints): string | undefined {
   const name =
     textOf(objectOf(choice[type])?.["name"]) ?? complaints.requiredString(choice["name"], "tool_choice.name");
-  if (name === undefined) return undefined;
-  const spaced = flatName({ ...compact({ namespace: textOf(choice["namespace"]) }), name });
-  return { type: "tool", tool: type, name: spaced };
+  return name && flatName({ ...compact({ namespace: textOf(choice["namespace"]) }), name });
 }
 
 /** `tool_choice`; undefined, with a loss, for another protocol's own form. */
@@ -177,11 +143,8 @@ export function writeToolChoice(
   switch (choice.type) {
     case "tool":
       return { type: choice.tool, ...(names.get(choice.name) ?? { name: choice.name }) };
-    case "opaque": {
-      const own = choice.keep[protocol]?.["tool_choice"];
-      if (own === undefined) losses.push({ field: "toolChoice", reason: "unsupported" });
-      return own;
-    }
+    case "opaque":
+      return keptChoice(choice, protocol, losses);
     default:
       return choice.type;
   }

@@ -2,6 +2,7 @@ import type { Failure } from "../../kernel/failure.ts";
 import { failure } from "../../kernel/failure.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import { isJsonObject } from "../../kernel/json.ts";
+import type { Result } from "../../kernel/result.ts";
 import { isExact } from "./exact.ts";
 
 interface Range {
@@ -16,13 +17,19 @@ interface Range {
 export class Complaints {
   #first: Failure | undefined;
 
-  get first(): Failure | undefined {
-    return this.#first;
+  /** What was read, unless there was something to complain of. */
+  result<Value>(value: Value): Result<Value> {
+    return this.#first === undefined ? { ok: true, value } : { ok: false, failure: this.#first };
   }
 
   add(message: string, param: string): undefined {
     this.#first ??= failure("bad-request", message, { param });
     return undefined;
+  }
+
+  /** For what only a backend of the same protocol understands. */
+  untranslatable(path: string): undefined {
+    return this.add(`Unsupported parameter: '${path}' cannot be translated for this model's backend.`, path);
   }
 
   missing(path: string): undefined {
@@ -94,6 +101,15 @@ export class Complaints {
   array(value: Json | undefined, path: string): readonly Json[] | undefined {
     if (value === undefined || value === null) return undefined;
     return Array.isArray(value) ? (value as readonly Json[]) : this.wrongType(path, "an array", value);
+  }
+
+  /** The objects of a list, each with its path; what is no object is complained of and left out. */
+  objects(value: Json | undefined, path: string): readonly { readonly entry: JsonObject; readonly path: string }[] {
+    return (this.array(value, path) ?? []).flatMap((item, place) => {
+      const here = `${path}[${place}]`;
+      const entry = this.requiredObject(item, here);
+      return entry === undefined ? [] : [{ entry, path: here }];
+    });
   }
 
   /** A string or a list of strings, as a list. */

@@ -2,7 +2,7 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import { everyProtocol } from "../../kernel/protocol.ts";
 import type { Protocol } from "../../kernel/protocol.ts";
-import type { Extra } from "../../kernel/request.ts";
+import type { Extra, Message, ToolChoice } from "../../kernel/request.ts";
 import { isExact } from "./exact.ts";
 import { arrayOf, objectOf, unlessEmpty } from "./json.ts";
 
@@ -77,6 +77,14 @@ export function foreignLosses(extra: Extra | undefined, protocol: Protocol, pref
     .map(([field]) => ({ field: prefix + field, reason: "unsupported" as const }));
 }
 
+/** What a message loses beside its parts where speakers have no names: its name, and what is another protocol's. */
+export function messageLosses({ role, name, extra }: Message, protocol: Protocol, path: string): Loss[] {
+  const foreign = foreignLosses(extra, protocol, `${path}.`);
+  // A tool's name stands beside its result.
+  if (name === undefined || role === "tool") return foreign;
+  return [...foreign, { field: `${path}.name`, reason: "unsupported" }];
+}
+
 function saysSomething(field: string, value: Json): boolean {
   // Nothing is stored elsewhere anyway.
   if (field === "store" && value === false) return false;
@@ -91,6 +99,17 @@ export function opaqueName(keep: Extra | undefined): string {
     if (typeof type === "string") return type;
   }
   return "opaque";
+}
+
+/** A choice that was kept whole; undefined, with a loss, for another protocol's. */
+export function keptChoice(
+  choice: Extract<ToolChoice, { readonly type: "opaque" }>,
+  protocol: Protocol,
+  losses: Loss[],
+): Json | undefined {
+  const own = choice.keep[protocol]?.["tool_choice"];
+  if (own === undefined) losses.push({ field: "toolChoice", reason: "unsupported" });
+  return own;
 }
 
 /** The objects as one, where a later entry replaces an earlier one. */

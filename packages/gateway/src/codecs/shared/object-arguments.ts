@@ -29,6 +29,12 @@ export function objectArguments({ tool, arguments: text }: Pick<ToolCallPart, "t
   return value === undefined ? { value: { [textArgument]: text }, isSame: false } : { value, isSame: true };
 }
 
+/** Arguments as text. They are JSON text or free text; some clients and backends put the JSON itself there. */
+export function argumentsText(value: Json | undefined): string {
+  if (value === undefined || value === null) return "";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
 function parsed(text: string): JsonObject | undefined {
   if (text.trim() === "") return {};
   if (isTooDeep(text)) return undefined;

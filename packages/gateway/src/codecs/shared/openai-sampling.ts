@@ -4,24 +4,28 @@ import type { Sampling } from "../../kernel/request.ts";
 import type { Complaints } from "./complaints.ts";
 import { unlessEmpty, without } from "./json.ts";
 
-/** What chat and legacy completions say alike; log probabilities are said differently. */
+/** What chat, legacy completions and Ollama's options say alike; log probabilities are said differently. */
 type CommonSampling = Omit<Sampling, "logprobs" | "topLogprobs">;
 
-/** Reads the sampling fields that chat and legacy completions share; `rest` is what remains of the body. */
+/**
+ * Reads the sampling fields that these protocols share; `rest` is what remains.
+ * @param path That of the object that holds them, with its dot; empty for the body itself.
+ */
 export function readSampling(
   body: JsonObject,
   complaints: Complaints,
+  path = "",
 ): { readonly sampling: CommonSampling; readonly rest: JsonObject } {
   const { temperature, top_p, top_k, min_p, frequency_penalty, presence_penalty, seed, stop, ...rest } = body;
   const sampling = compact({
-    temperature: complaints.number(temperature, "temperature"),
-    topP: complaints.number(top_p, "top_p"),
-    topK: complaints.number(top_k, "top_k"),
-    minP: complaints.number(min_p, "min_p"),
-    frequencyPenalty: complaints.number(frequency_penalty, "frequency_penalty"),
-    presencePenalty: complaints.number(presence_penalty, "presence_penalty"),
-    seed: complaints.integer(seed, "seed"),
-    stop: complaints.strings(stop, "stop"),
+    temperature: complaints.number(temperature, `${path}temperature`),
+    topP: complaints.number(top_p, `${path}top_p`),
+    topK: complaints.number(top_k, `${path}top_k`),
+    minP: complaints.number(min_p, `${path}min_p`),
+    frequencyPenalty: complaints.number(frequency_penalty, `${path}frequency_penalty`),
+    presencePenalty: complaints.number(presence_penalty, `${path}presence_penalty`),
+    seed: complaints.integer(seed, `${path}seed`),
+    stop: complaints.strings(stop, `${path}stop`),
   });
   return { sampling, rest };
 }

@@ -5,11 +5,12 @@ import type { Failure } from "../../kernel/failure.ts";
 import type { JsonObject } from "../../kernel/json.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import type { Usage } from "../../kernel/usage.ts";
+import { cutAnswer } from "./cut-answer.ts";
+import { noFinish } from "./event-decoder.ts";
 import { parseExactObject } from "./exact.ts";
 import { isDone } from "./openai-sse.ts";
 
 const notJson = "The provider's answer is not a JSON object.";
-const incomplete = "The provider's answer ended before it was complete.";
 
 /** A protocol whose answers are never streamed: should a stream be asked for, the whole answer is its only event. */
 export interface SingleAnswer {
@@ -48,7 +49,7 @@ export class SingleEncoder implements Machine<AnswerEvent, string> {
     if (this.#events.some(({ type }) => type === "embedding")) {
       return [this.#protocol.frame(this.#protocol.write(this.#events, this.#context))];
     }
-    return [this.#protocol.writeStreamError(failure("broken-stream", "The answer ended before it was complete."))];
+    return [this.#protocol.writeStreamError(cutAnswer())];
   }
 }
 
@@ -71,7 +72,7 @@ export class SingleDecoder implements Machine<WireEvent, AnswerEvent> {
   end(): readonly AnswerEvent[] {
     if (this.#over) return [];
     this.#over = true;
-    return [{ type: "failure", failure: failure("broken-stream", incomplete) }];
+    return [{ type: "failure", failure: failure("broken-stream", noFinish) }];
   }
 }
 
@@ -106,7 +107,7 @@ export class SingleTap implements Tap {
   }
 
   end(): string {
-    if (!this.seen.finished) this.seen.failure ??= failure("broken-stream", incomplete);
+    if (!this.seen.finished) this.seen.failure ??= failure("broken-stream", noFinish);
     return "";
   }
 }
