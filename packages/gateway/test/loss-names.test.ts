@@ -78,21 +78,23 @@ const request: GenerationRequest = {
   stream: true,
 };
 
-/** What stands at a path such as `messages[2].parts[0]`. */
+/** What stands at a path such as `messages[2].parts[0].image`: the part itself, if it is one. */
 function at(path: string): unknown {
   const steps = path.replaceAll(/\[(\d+)\]/g, ".$1").split(".");
-  return steps.reduce<unknown>(
-    (value, step) => (typeof value === "object" && value !== null ? Reflect.get(value, step) : undefined),
-    request,
-  );
+  return steps.reduce<unknown>((value, step) => {
+    if (typeof value !== "object" || value === null) return undefined;
+    return Reflect.get(value, "type") === step || (value === foreign && step === "strange")
+      ? value
+      : Reflect.get(value, step);
+  }, request);
 }
 
 const everyForeign = [
-  "messages[0].parts[1]",
-  "messages[1].parts[5]",
-  "messages[2].parts[0].content[1]",
-  "messages[2].parts[1].content[1]",
-  "messages[3].parts[3]",
+  "messages[0].parts[1].strange",
+  "messages[1].parts[5].strange",
+  "messages[2].parts[0].tool-result.content[1].strange",
+  "messages[2].parts[1].tool-result.content[1].strange",
+  "messages[3].parts[3].strange",
 ];
 
 /** A completion has no tools: the results are lost whole. */

@@ -139,5 +139,5 @@ test("state of the assistant's goes, with a word on each message that loses reas
       { role: "assistant", parts: [{ type: "text", text: "Yes." }] },
     ],
   });
-  assert.deepEqual(losses, [{ field: "messages[1].parts[0]", reason: "unsupported" }]);
+  assert.deepEqual(losses, [{ field: "messages[1].parts[0].reasoning", reason: "unsupported" }]);
 });

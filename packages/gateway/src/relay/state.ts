@@ -1,3 +1,4 @@
+import { partPath } from "../codecs/shared/placed.ts";
 import type { Loss } from "../kernel/loss.ts";
 import type { CanonicalRequest, Message, Part } from "../kernel/request.ts";
 
@@ -12,7 +13,7 @@ export function withoutState(request: CanonicalRequest): {
     if (message.role !== "assistant") return message;
     const parts = message.parts.flatMap((part, place) => {
       if (part.type !== "reasoning") return [bare(part)];
-      losses.push({ field: `messages[${index}].parts[${place}]`, reason: "unsupported" });
+      losses.push({ field: partPath(part, `messages[${index}].parts`, place), reason: "unsupported" });
       return [];
     });
     return { ...message, parts };

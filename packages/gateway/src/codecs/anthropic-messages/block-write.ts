@@ -2,6 +2,8 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { Part, ReasoningPart, Role, ToolCallPart, ToolResultPart } from "../../kernel/request.ts";
 import { objectArguments } from "../shared/object-arguments.ts";
+import { placed } from "../shared/placed.ts";
+import type { Placed } from "../shared/placed.ts";
 import { blockOf, kept, protocol } from "./keep.ts";
 import { writeMedia } from "./media.ts";
 
@@ -14,13 +16,13 @@ export class BlockWriter {
   }
 
   write(parts: readonly Part[], role: Role, path: string): JsonObject[] {
-    return parts.flatMap((part, place): readonly JsonObject[] => {
-      const block = this.#part(part, role, `${path}[${place}]`);
+    return placed(parts, path).flatMap((each): readonly JsonObject[] => {
+      const block = this.#part(each, role);
       return block === undefined ? [] : [block];
     });
   }
 
-  #part(part: Part, role: Role, path: string): JsonObject | undefined {
+  #part({ part, path }: Placed, role: Role): JsonObject | undefined {
     const lost = (): undefined => void this.#losses.push({ field: path, reason: "unsupported" });
     switch (part.type) {
       case "text":

@@ -83,7 +83,7 @@ test("a conversation is told as a prompt, and reported", () => {
   assert.deepEqual(body, { model: "m", prompt: "a\n\nb\n\nd", system: "s", images: [png], stream: false });
   assert.deepEqual(
     losses.map(({ field }) => field),
-    ["messages", "messages[2].parts[1]", "tools"],
+    ["messages", "messages[2].parts[1].tool-call", "tools"],
   );
 });
 

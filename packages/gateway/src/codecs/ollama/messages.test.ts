@@ -256,7 +256,7 @@ test("hard case 30: a conversation of another protocol is written in Ollama's fo
     { role: "tool", content: "yes", images: [png], tool_name: "f", tool_call_id: "c1" },
     { role: "user", content: "go on" },
   ]);
-  assert.deepEqual(out.losses, [{ field: "messages[3].parts[0].isError", reason: "unsupported" }]);
+  assert.deepEqual(out.losses, [{ field: "messages[3].parts[0].tool-result.isError", reason: "unsupported" }]);
 });
 
 test("arguments that are no object stay readable for the tool, and are reported", () => {
@@ -266,7 +266,7 @@ test("arguments that are no object stay readable for the tool, and are reported"
     assert.match(JSON.stringify(body), new RegExp(`"arguments":${RegExp.escape(JSON.stringify({ input: bad }))}`));
     assert.deepEqual(
       losses.map(({ field }) => field),
-      ["messages[0].parts[0].arguments"],
+      ["messages[0].parts[0].tool-call.arguments"],
     );
   }
 });
@@ -287,6 +287,6 @@ test("media that Ollama cannot take are reported", () => {
   assert.deepEqual(body["messages"], [{ role: "user", content: "a" }]);
   assert.deepEqual(
     losses.map(({ field }) => field),
-    ["messages[0].parts[1]", "messages[0].parts[2]"],
+    ["messages[0].parts[1].image", "messages[0].parts[2].audio"],
   );
 });

@@ -139,7 +139,7 @@ test("case 8: a tool's image follows in the user's name, its text and text files
   ]);
   assert.equal(messages[1]?.["role"], "user");
   assert.equal(arrayOf(messages[1]["content"]).length, 2);
-  assert.deepEqual(losses, [{ field: "messages[0].parts[0].content", reason: "approximated" }]);
+  assert.deepEqual(losses, [{ field: "messages[0].parts[0].tool-result.content", reason: "approximated" }]);
 });
 
 const call: Part = { type: "tool-call", id: "c", name: "f", arguments: "{}", tool: "function" };
@@ -161,7 +161,7 @@ test("case 14: a vendor that refuses reasoning is sent none, which is reported",
   const own: Part = { ...thought, keep: { "openai-chat": { field: "reasoning" } } };
   const { messages, losses } = write({ messages: history([own, call]) }, { ...dialect, reasoningBack: "never" });
   assert.equal(messages[0]?.["reasoning"], undefined);
-  assert.deepEqual(losses, [{ field: "messages[0].parts[0]", reason: "unsupported" }]);
+  assert.deepEqual(losses, [{ field: "messages[0].parts[0].reasoning", reason: "unsupported" }]);
 });
 
 test("case 15: cached tokens are part of the input, both ways", () => {

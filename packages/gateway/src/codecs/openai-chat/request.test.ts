@@ -327,7 +327,7 @@ test("answers of tools go before what else the user said, and their media after 
     },
     { role: "user", content: "and?" },
   ]);
-  assert.deepEqual(losses, [{ field: "messages[0].parts[0].content", reason: "approximated" }]);
+  assert.deepEqual(losses, [{ field: "messages[0].parts[0].tool-result.content", reason: "approximated" }]);
 });
 
 test("another protocol's reasoning goes along with calls only, and is reported elsewhere", () => {
@@ -346,7 +346,7 @@ test("another protocol's reasoning goes along with calls only, and is reported e
     },
     { role: "assistant", content: "t" },
   ]);
-  assert.deepEqual(losses, [{ field: "messages[1].parts[0]", reason: "unsupported" }]);
+  assert.deepEqual(losses, [{ field: "messages[1].parts[0].reasoning", reason: "unsupported" }]);
 });
 
 test("another protocol's fields are reported as losses", () => {
@@ -365,7 +365,7 @@ test("another protocol's fields are reported as losses", () => {
   );
   assert.deepEqual(losses.map(({ field }) => field).toSorted(), [
     "keep_alive",
-    "messages[0].parts[0]",
+    "messages[0].parts[0].opaque",
     "reasoning.budgetTokens",
     "tools[0].y",
   ]);

@@ -77,5 +77,5 @@ test("a turn of which nothing but lost reasoning was left is no turn", () => {
     (body["messages"] as JsonObject[]).map(({ content }) => content),
     ["q", "r"],
   );
-  assert.deepEqual(losses, [{ field: "messages[1].parts[0]", reason: "unsupported" }]);
+  assert.deepEqual(losses, [{ field: "messages[1].parts[0].reasoning", reason: "unsupported" }]);
 });

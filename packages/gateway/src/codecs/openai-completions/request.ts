@@ -7,6 +7,7 @@ import type { Result } from "../../kernel/result.ts";
 import { Complaints } from "../shared/complaints.ts";
 import { foreignLosses } from "../shared/extra.ts";
 import { objectOf, unlessEmpty, without } from "../shared/json.ts";
+import { partPath } from "../shared/placed.ts";
 import { readSampling, readStreamOptions, writeSampling, writeStreamOptions } from "../shared/openai-sampling.ts";
 
 /** Most alternatives to a token that a completion tells. */
@@ -111,7 +112,7 @@ function writePrompt(request: GenerationRequest, losses: Loss[]): string {
       message.parts
         .map((part, place) => {
           if (part.type === "text") return part.text;
-          losses.push({ field: `messages[${index}].parts[${place}]`, reason: "unsupported" });
+          losses.push({ field: partPath(part, `messages[${index}].parts`, place), reason: "unsupported" });
           return "";
         })
         .join(""),

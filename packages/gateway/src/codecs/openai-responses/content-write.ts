@@ -4,13 +4,15 @@ import type { Loss } from "../../kernel/loss.ts";
 import type { FilePart, ImagePart, MediaSource, Part } from "../../kernel/request.ts";
 import { objectOf } from "../shared/json.ts";
 import { audioFormat, writeDataUrl } from "../shared/media.ts";
+import { placed } from "../shared/placed.ts";
+import type { Placed } from "../shared/placed.ts";
 import { ownOf, protocol } from "./own.ts";
 
 /** Who says it: the model's own texts are `output`, everything else is `input`. */
 export type Side = "input" | "output";
 
-/** One part of a message's content; undefined, with a loss at `path`, for what this protocol has no form for. */
-export function writePart(part: Part, side: Side, path: string, losses: Loss[]): JsonObject | undefined {
+/** One part of a message's content; undefined, with a loss at its path, for what this protocol has no form for. */
+export function writePart({ part, path }: Placed, side: Side, losses: Loss[]): JsonObject | undefined {
   const lost = (): undefined => void losses.push({ field: path, reason: "unsupported" });
   const rest = objectOf(ownOf(part)["part"]) ?? {};
   switch (part.type) {
@@ -69,9 +71,9 @@ export function writeOutput(parts: readonly Part[], path: string, losses: Loss[]
   const [only] = parts;
   if (only === undefined) return "";
   if (parts.length === 1 && only.type === "text" && ownOf(only)["part"] === undefined) return only.text;
-  return parts.flatMap((part, place) => {
-    if (part.type !== "audio") return writePart(part, "input", `${path}[${place}]`, losses) ?? [];
-    losses.push({ field: `${path}[${place}]`, reason: "unsupported" });
+  return placed(parts, path).flatMap((each) => {
+    if (each.part.type !== "audio") return writePart(each, "input", losses) ?? [];
+    losses.push({ field: each.path, reason: "unsupported" });
     return [];
   });
 }

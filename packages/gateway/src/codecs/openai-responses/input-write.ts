@@ -11,6 +11,7 @@ import type {
 } from "../../kernel/request.ts";
 import { messageLosses } from "../shared/extra.ts";
 import { arrayOf, objectOf, textOf, without } from "../shared/json.ts";
+import { placed } from "../shared/placed.ts";
 import { writeOutput, writePart } from "./content-write.ts";
 import { unflatten } from "./names.ts";
 import type { SpacedName } from "./names.ts";
@@ -58,10 +59,10 @@ export class InputWriter {
     this.#options.losses.push({ field, reason: "unsupported" });
   }
 
-  #message(message: Message, path: string): void {
+  #message(message: Message, at: string): void {
     let open: { readonly item: JsonObject; readonly content: JsonObject[] } | undefined;
-    for (const [place, part] of message.parts.entries()) {
-      const item = this.#item(part, `${path}.parts[${place}]`);
+    for (const { part, path } of placed(message.parts, `${at}.parts`)) {
+      const item = this.#item(part, path);
       if (item !== undefined) {
         open = undefined;
         this.#out.push(...item);
@@ -78,7 +79,7 @@ export class InputWriter {
         this.#out.push(open.item);
       }
       const side = message.role === "assistant" ? "output" : "input";
-      const written = writePart(part, side, `${path}.parts[${place}]`, this.#options.losses);
+      const written = writePart({ part, path }, side, this.#options.losses);
       if (written !== undefined) open.content.push(written);
     }
   }

@@ -199,7 +199,7 @@ test("case 12: another vendor's reasoning state comes back from the item that ca
   assert.deepEqual(request.messages[1]?.parts, [{ type: "reasoning", text: "t", ...carried }]);
   const { body, losses } = openaiResponses.egress.writeRequest(request, dialect);
   assert.equal((body["input"] as readonly unknown[]).length, 1);
-  assert.deepEqual(losses, [{ field: "messages[1].parts[0]", reason: "unsupported" }]);
+  assert.deepEqual(losses, [{ field: "messages[1].parts[0].reasoning", reason: "unsupported" }]);
 });
 
 const reasoningItem = (fields: JsonObject) => ({ type: "reasoning", summary: [], ...fields });
@@ -324,7 +324,7 @@ test("a request of another protocol is unstored, says its defaults, and asks for
   });
   assert.deepEqual(
     losses.map(({ field }) => field),
-    ["messages[2].parts[0]", "sampling.topK", "sampling.stop", "reasoning.budgetTokens"],
+    ["messages[2].parts[0].reasoning", "sampling.topK", "sampling.stop", "reasoning.budgetTokens"],
   );
 });
 
