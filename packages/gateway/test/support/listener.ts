@@ -1,4 +1,3 @@
-import { Unserved } from "../../src/relay/unserved.ts";
 import { tmpdir } from "node:os";
 import { assemble } from "../../src/app/assemble.ts";
 import { systemClock } from "../../src/app/system-clock.ts";
@@ -10,11 +9,13 @@ import { failure } from "../../src/kernel/failure.ts";
 import type { Failure } from "../../src/kernel/failure.ts";
 import type { Protocol } from "../../src/kernel/protocol.ts";
 import { Ticker } from "../../src/relay/ticker.ts";
+import type { RelayContext } from "../../src/relay/types.ts";
+import { Unserved } from "../../src/relay/unserved.ts";
 import { atRest } from "../../src/routing/at-rest.ts";
 import { Health } from "../../src/routing/health.ts";
 import { Rota } from "../../src/routing/rota.ts";
 import { Gateway } from "../../src/server/gateway.ts";
-import type { Service } from "../../src/server/runtime.ts";
+import type { Runtime, Service } from "../../src/server/runtime.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { configure } from "./house.ts";
 
@@ -48,20 +49,13 @@ export interface Listener extends AsyncDisposable {
   readonly url: string;
 }
 
-/** A gateway with these codecs on a free port, without the rest of the application. */
-export async function startListener(options: {
-  readonly document: object;
-  readonly environment?: { readonly [name: string]: string };
-  readonly codecs?: ReadonlyMap<Protocol, Codec>;
-  readonly more?: Partial<Service>;
-}): Promise<Listener> {
-  const { document, environment = {}, codecs = namedCodecs, more = {} } = options;
-  const { config } = configure({ document, environment }, tmpdir());
-  const store = openStore({ file: ":memory:", clock: systemClock });
-  const directory = new ModelDirectory();
-  const { runtime, backends } = assemble(config, { clock: systemClock, keys: store.keys, directory });
-  const ticker = new Ticker(systemClock, 50);
-  const gateway = new Gateway(
+/** A gateway that does not listen yet, without the rest of the application. */
+export function bareGateway(
+  runtime: Runtime,
+  about: Partial<Service> & Pick<RelayContext, "codecs" | "ticker">,
+): Gateway {
+  const { codecs, ticker, ...more } = about;
+  return new Gateway(
     {
       clock: systemClock,
       codecs,
@@ -87,6 +81,22 @@ export async function startListener(options: {
     },
     openaiChat.ingress,
   );
+}
+
+/** A gateway with these codecs on a free port, without the rest of the application. */
+export async function startListener(options: {
+  readonly document: object;
+  readonly environment?: { readonly [name: string]: string };
+  readonly codecs?: ReadonlyMap<Protocol, Codec>;
+  readonly more?: Partial<Service>;
+}): Promise<Listener> {
+  const { document, environment = {}, codecs = namedCodecs, more = {} } = options;
+  const { config } = configure({ document, environment }, tmpdir());
+  const store = openStore({ file: ":memory:", clock: systemClock });
+  const directory = new ModelDirectory();
+  const { runtime, backends } = assemble(config, { clock: systemClock, keys: store.keys, directory });
+  const ticker = new Ticker(systemClock, 50);
+  const gateway = bareGateway(runtime, { ticker, codecs, ...more });
   const port = await gateway.listen("127.0.0.1", 0);
   return {
     gateway,

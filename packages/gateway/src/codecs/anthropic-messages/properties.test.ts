@@ -7,9 +7,9 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import { operations } from "../../kernel/protocol.ts";
 import { foldAnswer } from "../shared/fold.ts";
 import { arrayOf, objectOf, without } from "../shared/json.ts";
-import { asked, failureOf, meaning, readAnswer } from "../shared/support.test.ts";
+import { asked, context, failureOf, meaning, readAnswer } from "../shared/support.test.ts";
 import { anthropicMessages } from "./index.ts";
-import { accept, again, bodyOf, contextWith, decode, encode, read, wire, write } from "./support.test.ts";
+import { accept, again, bodyOf, decode, encode, read, wire, write } from "./support.test.ts";
 
 const word = fc.stringMatching(/^[a-z_]{1,8}$/);
 /** Text that says something: blank texts are dropped on purpose. */
@@ -116,7 +116,7 @@ const answerArbitrary: fc.Arbitrary<JsonObject> = fc
 test("reading and writing any whole answer gives an equal one", () => {
   fc.assert(
     fc.property(answerArbitrary, (answer) => {
-      const written = anthropicMessages.ingress.writeAnswer(readAnswer(anthropicMessages, answer), contextWith());
+      const written = anthropicMessages.ingress.writeAnswer(readAnswer(anthropicMessages, answer), context());
       assert.deepEqual(JSON.parse(written), answer);
     }),
     { numRuns: 150 },
@@ -289,7 +289,7 @@ test("whatever an answer holds, its stream is one that clients accept", () => {
         const finish = { type: "finish", candidate: 0, reason: { unified, raw: unified } } as const;
         const events = [...overlap(parts, order), finish];
         const message = accept(encode(events));
-        const whole = JSON.parse(anthropicMessages.ingress.writeAnswer(events, contextWith()));
+        const whole = JSON.parse(anthropicMessages.ingress.writeAnswer(events, context()));
         assert.equal(message?.["stop_reason"], whole.stop_reason);
         assert.deepEqual(
           arrayOf(message?.["content"]).map((each) => objectOf(each)?.["type"]),

@@ -6,7 +6,8 @@ import type { JsonObject } from "../../kernel/json.ts";
 import { unseal } from "../shared/carrier.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
 import { anthropicMessages } from "./index.ts";
-import { accept, bodiesOf, bodyOf, contextWith, encode } from "./support.test.ts";
+import { context } from "../shared/support.test.ts";
+import { accept, bodiesOf, bodyOf, encode } from "./support.test.ts";
 
 const begin = (part: number, head: PartHead): AnswerEvent => ({ type: "part-start", candidate: 0, part, head });
 const say = (part: number, value: string): AnswerEvent => ({ type: "part-delta", candidate: 0, part, text: value });
@@ -37,7 +38,7 @@ const contentOf = (events: readonly AnswerEvent[]) => arrayOf(accept(encode(even
 
 // Hard case 1.
 test("usage that comes after the finish is in the one message_delta, which waits for it", () => {
-  const machine = anthropicMessages.ingress.streamEncoder(contextWith());
+  const machine = anthropicMessages.ingress.streamEncoder(context());
   const early = [...hello, finish("stop")].flatMap((event) => machine.push(event)).join("");
   assert.doesNotMatch(early, /message_delta|message_stop/);
   assert.deepEqual(
@@ -138,9 +139,9 @@ test("blocks of the vendor's own go back whole, those of others are lost", () =>
   const opaque = begin(0, { type: "opaque" });
   assert.deepEqual(contentOf([opaque, over(0, { keep: { "anthropic-messages": block } }), finish("stop")]), [block]);
   const lost: string[] = [];
-  const context = contextWith(({ field }) => void lost.push(field));
+  const hearing = context({}, ({ field }) => void lost.push(field));
   const events = [opaque, over(0, { keep: { gemini: { type: "odd" } } }), finish("stop")];
-  assert.deepEqual(accept(encode(events, context))?.["content"], []);
+  assert.deepEqual(accept(encode(events, hearing))?.["content"], []);
   assert.deepEqual(lost, ["odd"]);
 });
 
@@ -150,7 +151,7 @@ test("citations are told, and an answer without any has no such field", () => {
   assert.deepEqual(contentOf(events), [{ type: "text", text: "x", citations: [{ url: "u" }] }]);
   assert.deepEqual(contentOf([...hello, finish("stop")]), [{ type: "text", text: "hi" }]);
   const whole = (given: readonly AnswerEvent[]) =>
-    JSON.parse(anthropicMessages.ingress.writeAnswer(given, contextWith())).content;
+    JSON.parse(anthropicMessages.ingress.writeAnswer(given, context())).content;
   assert.deepEqual(whole(events), [{ citations: [{ url: "u" }], type: "text", text: "x" }]);
   assert.deepEqual(whole([...hello, finish("stop")]), [{ type: "text", text: "hi" }]);
 });
@@ -171,7 +172,7 @@ for (const [event, reason, sequence] of stops) {
   test(`${JSON.stringify(event.type === "finish" && event.reason)} is ${reason}`, () => {
     const message = accept(encode([...hello, event]));
     assert.deepEqual([message?.["stop_reason"], message?.["stop_sequence"]], [reason, sequence]);
-    const whole = JSON.parse(anthropicMessages.ingress.writeAnswer([...hello, event], contextWith()));
+    const whole = JSON.parse(anthropicMessages.ingress.writeAnswer([...hello, event], context()));
     assert.deepEqual([whole.stop_reason, whole.stop_sequence], [reason, sequence]);
   });
 }
@@ -198,13 +199,13 @@ test("an answer without content is a message", () => {
 });
 
 test("the model is told by the name that the client asked for", () => {
-  const [start] = encode([...hello, finish("stop")], { ...contextWith(), echoModel: "alias" });
+  const [start] = encode([...hello, finish("stop")], { ...context(), echoModel: "alias" });
   assert.equal(start && objectOf(bodyOf(start)["message"])?.["model"], "alias");
 });
 
 test("another candidate is left out, with a loss", () => {
   const lost: string[] = [];
-  const context = contextWith(({ field }) => void lost.push(field));
-  encode([...hello, { type: "part-start", candidate: 1, part: 0, head: { type: "text" } }, finish("stop")], context);
+  const hearing = context({}, ({ field }) => void lost.push(field));
+  encode([...hello, { type: "part-start", candidate: 1, part: 0, head: { type: "text" } }, finish("stop")], hearing);
   assert.deepEqual(lost, ["candidates"]);
 });

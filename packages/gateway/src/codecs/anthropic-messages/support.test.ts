@@ -1,13 +1,13 @@
 /** What the tests of this codec share. It holds no test of its own; its name keeps it out of the build. */
 import assert from "node:assert/strict";
-import type { AnswerContext, WireEvent } from "../../kernel/codec.ts";
+import type { WireEvent } from "../../kernel/codec.ts";
 import type { AnswerEvent } from "../../kernel/event.ts";
 import type { JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { GenerationRequest, Message, Part } from "../../kernel/request.ts";
 import { parseExactObject } from "../shared/exact.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
-import { asked } from "../shared/support.test.ts";
+import { asked, context, generation, run } from "../shared/support.test.ts";
 import { anthropicMessages } from "./index.ts";
 
 export const hi: JsonObject = { role: "user", content: "hi" };
@@ -33,7 +33,7 @@ export function again(body: JsonObject): JsonObject {
 
 /** A request of another protocol's. */
 export function request(messages: readonly Message[], rest: Partial<GenerationRequest> = {}): GenerationRequest {
-  return { operation: "generate", model: "m", messages, tools: [], sampling: {}, stream: false, ...rest };
+  return generation({ messages, ...rest });
 }
 
 export const text = (value: string): Part => ({ type: "text", text: value });
@@ -51,13 +51,8 @@ export const toolResult = (id: string, ...content: Part[]): Message => ({
   parts: [{ type: "tool-result", id, content }],
 });
 
-export function contextWith(lost: (loss: Loss) => void = () => {}): AnswerContext {
-  return { id: "request-1", created: 1700000000, model: "asked", request: {}, lost };
-}
-
-export function encode(events: readonly AnswerEvent[], context = contextWith()): readonly WireEvent[] {
-  const machine = anthropicMessages.ingress.streamEncoder(context);
-  return eventsOf([...events.flatMap((event) => machine.push(event)), ...machine.end()].join(""));
+export function encode(events: readonly AnswerEvent[], about = context()): readonly WireEvent[] {
+  return eventsOf(run(anthropicMessages.ingress.streamEncoder(about), events).join(""));
 }
 
 export function eventsOf(stream: string): readonly WireEvent[] {
@@ -73,8 +68,7 @@ export function eventsOf(stream: string): readonly WireEvent[] {
 }
 
 export function decode(events: readonly WireEvent[]): readonly AnswerEvent[] {
-  const machine = anthropicMessages.egress.streamDecoder({ id: "attempt-1" });
-  return [...events.flatMap((event) => machine.push(event)), ...machine.end()];
+  return run(anthropicMessages.egress.streamDecoder({ id: "attempt-1" }), events);
 }
 
 export const wire = (body: JsonObject): WireEvent => ({ event: String(body["type"]), data: JSON.stringify(body) });

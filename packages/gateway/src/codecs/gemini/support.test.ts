@@ -5,6 +5,7 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { GenerationRequest, Message, Part } from "../../kernel/request.ts";
 import { parseExactObject } from "../shared/exact.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
+import { generation } from "../shared/support.test.ts";
 import { gemini } from "./index.ts";
 
 export const dialect: Dialect = { streamUsage: true, developerRole: true };
@@ -21,16 +22,7 @@ export function messagesOf(contents: Json): readonly Message[] {
 }
 
 export function request(fields: Partial<GenerationRequest>): GenerationRequest {
-  const messages: Message[] = [{ role: "user", parts: [{ type: "text", text: "hi" }] }];
-  return {
-    operation: "generate",
-    model: "gemini-3-flash",
-    messages,
-    tools: [],
-    sampling: {},
-    stream: false,
-    ...fields,
-  };
+  return generation({ model: "gemini-3-flash", ...fields });
 }
 
 /** The body as it goes out, and the fields of its losses. */

@@ -6,6 +6,7 @@ import type { Failure } from "../../kernel/failure.ts";
 import type { JsonObject } from "../../kernel/json.ts";
 import type { CanonicalRequest, GenerationRequest } from "../../kernel/request.ts";
 import { parseExactObject } from "../shared/exact.ts";
+import { context as contextOf, run } from "../shared/support.test.ts";
 
 export const dialect: Dialect = { streamUsage: true, developerRole: true };
 
@@ -40,22 +41,12 @@ export function view(body: JsonObject): RequestView {
 /** The context of an answer, which notes the fields that were lost. */
 export function listening(request: JsonObject = {}): { readonly context: AnswerContext; readonly lost: string[] } {
   const lost: string[] = [];
-  return {
-    lost,
-    context: {
-      id: "request-1",
-      created: 1_700_000_000,
-      model: "asked",
-      request,
-      lost: ({ field }) => void lost.push(field),
-    },
-  };
+  return { lost, context: contextOf(request, ({ field }) => void lost.push(field)) };
 }
 
 /** The lines that a codec's encoder writes. */
 export function linesOf(codec: Codec, events: readonly AnswerEvent[], context = listening().context): JsonObject[] {
-  const machine = codec.ingress.streamEncoder(context);
-  const text = [...events.flatMap((event) => machine.push(event)), ...machine.end()].join("");
+  const text = run(codec.ingress.streamEncoder(context), events).join("");
   assert.ok(text === "" || text.endsWith("\n"));
   return text
     .split("\n")

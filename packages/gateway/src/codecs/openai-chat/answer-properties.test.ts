@@ -7,6 +7,7 @@ import { arrayOf, objectOf } from "../shared/json.ts";
 import {
   chunksOf,
   context,
+  cut,
   dataOf,
   decode,
   encode,
@@ -57,18 +58,6 @@ function wholeOf(messages: readonly GeneratedMessage[]): JsonObject {
     finish_reason: "stop",
   }));
   return { ...answer, choices, usage };
-}
-
-/** Cuts a text at pseudo-random places. */
-function cut(whole: string, seed: number): string[] {
-  const pieces: string[] = [];
-  for (let at = 0, step = seed; at < whole.length;) {
-    step = (step * 5 + 3) % 17;
-    const size = 1 + (step % 4);
-    pieces.push(whole.slice(at, at + size));
-    at += size;
-  }
-  return pieces;
 }
 
 /** The stream of the same answer: the candidates take turns, the calls of each too if they are to interleave. */

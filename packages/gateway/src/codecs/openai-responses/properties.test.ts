@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
-import { asked, context, decode, encode, failureOf, meaning, readAnswer, watch } from "../shared/support.test.ts";
+import { asked, context, cut, decode, encode, failureOf, meaning, readAnswer, watch } from "../shared/support.test.ts";
 import { openaiResponses } from "./index.ts";
 import { dialect, eventsOf, written } from "./support.test.ts";
 
@@ -47,18 +47,6 @@ function itemOf(item: Generated, place: number): JsonObject {
     default:
       return { id, type: item.type, status, action: { query: item.query } };
   }
-}
-
-/** Cuts a text at pseudo-random places. */
-function cut(whole: string, seed: number): string[] {
-  const pieces: string[] = [];
-  for (let at = 0, step = seed; at < whole.length;) {
-    step = (step * 5 + 3) % 17;
-    const size = 1 + (step % 4);
-    pieces.push(whole.slice(at, at + size));
-    at += size;
-  }
-  return pieces;
 }
 
 /** The events of one item; with each thing that a backend may leave out left out as the seed says. */

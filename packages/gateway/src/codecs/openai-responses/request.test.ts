@@ -3,11 +3,11 @@ import { test } from "node:test";
 import type { JsonObject } from "../../kernel/json.ts";
 import type { Message } from "../../kernel/request.ts";
 import { seal } from "../shared/carrier.ts";
-import { asked } from "../shared/support.test.ts";
+import { asked, generation } from "../shared/support.test.ts";
 import { openaiResponses } from "./index.ts";
 import { inputItems, outputAsInput } from "./items.ts";
 import { makeId } from "./own.ts";
-import { dialect, foreign, read, write } from "./support.test.ts";
+import { dialect, read, write } from "./support.test.ts";
 
 const user: JsonObject = { type: "message", role: "user", content: [{ type: "input_text", text: "hi" }] };
 const call: JsonObject = {
@@ -264,7 +264,7 @@ test("case 31: a flat name that a plain tool bears already is lost, and reported
 });
 
 test("case 28: a limit below OpenAI's least is raised, and reported", () => {
-  const request = foreign({ maxOutputTokens: 1 });
+  const request = generation({ maxOutputTokens: 1 });
   const { body, losses } = openaiResponses.egress.writeRequest(request, dialect);
   assert.equal(body["max_output_tokens"], 16);
   assert.deepEqual(losses, [{ field: "maxOutputTokens", reason: "approximated" }]);
@@ -296,7 +296,7 @@ test("a request of another protocol is unstored, says its defaults, and asks for
     { role: "tool", parts: [{ type: "tool-result", id: "c", content: [{ type: "text", text: "r" }] }] },
     { role: "system", rawRole: "developer", parts: [{ type: "text", text: "late" }] },
   ];
-  const request = foreign({
+  const request = generation({
     messages,
     tools: [{ tool: "function", name: "f" }],
     reasoning: { budgetTokens: 4000, show: true },

@@ -4,7 +4,7 @@ import type { AnswerEvent } from "../../kernel/event.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { GenerationRequest } from "../../kernel/request.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
-import { asked, context } from "../shared/support.test.ts";
+import { asked, context, run } from "../shared/support.test.ts";
 import { openaiResponses } from "./index.ts";
 
 export const dialect = { streamUsage: true, developerRole: true };
@@ -20,17 +20,6 @@ export function read(body: JsonObject): GenerationRequest {
 export function write(request: GenerationRequest): JsonObject {
   return JSON.parse(JSON.stringify(openaiResponses.egress.writeRequest(request, dialect).body));
 }
-
-/** A request that came by another protocol. */
-export const foreign = (fields: Partial<GenerationRequest>): GenerationRequest => ({
-  operation: "generate",
-  model: "m",
-  messages: [{ role: "user", parts: [{ type: "text", text: "hi" }] }],
-  tools: [],
-  sampling: {},
-  stream: false,
-  ...fields,
-});
 
 /** The events of a written stream. */
 export function eventsOf(stream: string): JsonObject[] {
@@ -49,11 +38,8 @@ export function eventsOf(stream: string): JsonObject[] {
 /** The events that a client gets for an answer, and what was reported as lost. */
 export function written(events: readonly AnswerEvent[], request: JsonObject = {}) {
   const lost: string[] = [];
-  const machine = openaiResponses.ingress.streamEncoder({
-    ...context(request),
-    lost: ({ field }) => void lost.push(field),
-  });
-  const pieces = [...events.flatMap((event) => machine.push(event)), ...machine.end()];
+  const hearing = context(request, ({ field }) => void lost.push(field));
+  const pieces = run(openaiResponses.ingress.streamEncoder(hearing), events);
   for (const piece of pieces) assert.equal(piece.split("\n\n").length, 2);
   const told = eventsOf(pieces.join(""));
   checkGrammar(told);

@@ -1,19 +1,48 @@
-/** What the tests of the OpenAI codecs share. It holds no test of its own; its name keeps it out of the build. */
+/** What the tests of the codecs share. It holds no test of its own; its name keeps it out of the build. */
 import type { AnswerContext, Asked, Codec, Observation } from "../../kernel/codec.ts";
 import type { AnswerEvent } from "../../kernel/event.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
+import type { Machine } from "../../kernel/machine.ts";
+import type { GenerationRequest } from "../../kernel/request.ts";
 import { mergeAll, vendorFields } from "./extra.ts";
-
 import { foldAnswer } from "./fold.ts";
 import { joinLogprobs } from "./openai-logprobs.ts";
 
-export const context = (request: JsonObject = {}): AnswerContext => ({
+export const context = (request: JsonObject = {}, lost: AnswerContext["lost"] = () => {}): AnswerContext => ({
   id: "request-1",
-  created: 1700000000,
+  created: 1_700_000_000,
   model: "asked",
   request,
-  lost: () => {},
+  lost,
 });
+
+/** A request that came by another protocol. */
+export const generation = (fields: Partial<GenerationRequest> = {}): GenerationRequest => ({
+  operation: "generate",
+  model: "m",
+  messages: [{ role: "user", parts: [{ type: "text", text: "hi" }] }],
+  tools: [],
+  sampling: {},
+  stream: false,
+  ...fields,
+});
+
+/** All that a machine makes of these. */
+export function run<In, Out>(machine: Machine<In, Out>, items: readonly In[]): readonly Out[] {
+  return [...items.flatMap((item) => machine.push(item)), ...machine.end()];
+}
+
+/** Cuts a text at pseudo-random places. */
+export function cut(whole: string, seed: number): string[] {
+  const pieces: string[] = [];
+  for (let at = 0, step = seed; at < whole.length;) {
+    step = (step * 5 + 3) % 17;
+    const size = 1 + (step % 4);
+    pieces.push(whole.slice(at, at + size));
+    at += size;
+  }
+  return pieces;
+}
 
 /** What a body says itself, as the listener reads it. */
 export const asked = (body: JsonObject): Asked => ({
@@ -24,7 +53,10 @@ export const asked = (body: JsonObject): Asked => ({
 /** The events of a stream whose events have these data. */
 export function decode(codec: Codec, data: readonly string[]): readonly AnswerEvent[] {
   const machine = codec.egress.streamDecoder({ id: "attempt-1" });
-  return [...data.flatMap((each) => machine.push({ event: "", data: each })), ...machine.end()];
+  return run(
+    machine,
+    data.map((each) => ({ event: "", data: each })),
+  );
 }
 
 /** The events of an unstreamed answer. */
@@ -33,8 +65,7 @@ export function readAnswer(codec: Codec, body: JsonObject): readonly AnswerEvent
 }
 
 export function encode(codec: Codec, events: readonly AnswerEvent[], request: JsonObject = {}): string {
-  const machine = codec.ingress.streamEncoder(context(request));
-  return [...events.flatMap((event) => machine.push(event)), ...machine.end()].join("");
+  return run(codec.ingress.streamEncoder(context(request)), events).join("");
 }
 
 export function watch(
