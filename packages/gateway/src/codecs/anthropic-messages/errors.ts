@@ -1,9 +1,9 @@
 import type { Failure, FailureKind } from "../../kernel/failure.ts";
-import { failures } from "../../kernel/failure.ts";
+import { failure, failures } from "../../kernel/failure.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import { compact } from "../../kernel/json.ts";
 import { objectOf } from "../shared/json.ts";
-import { readError as readShared } from "../shared/openai-error-read.ts";
+import { readError as readShared, saysError } from "../shared/openai-error-read.ts";
 
 /** Error types of Anthropic's API (`ErrorType` of its SDK, and `request_too_large` of its documentation). */
 const types: ReadonlySet<string> = new Set([
@@ -43,37 +43,41 @@ const typeOf: { readonly [kind in FailureKind]?: string } = {
  * Compatible vendors answer in each other's shapes, so the shared reader listens.
  */
 export function readError(status: number, body: Json | undefined): Failure {
-  const failure = readShared(status, body);
-  return failure.upstreamType === "request_too_large" ? { ...failure, kind: "too-large" } : failure;
+  const read = readShared(status, body);
+  return read.upstreamType === "request_too_large" ? { ...read, kind: "too-large" } : read;
 }
 
 /** The error inside an answer of status 200: a body or event of type `error`, or one that bears an `error`. */
 export function errorInside(answer: JsonObject): Failure | undefined {
-  const error = answer["error"];
-  const says = error !== undefined && error !== null && error !== false && error !== "";
-  return answer["type"] === "error" || says ? readError(0, answer) : undefined;
+  return answer["type"] === "error" || saysError(answer["error"]) ? readError(0, answer) : undefined;
+}
+
+/** Why a body of status 200 is no answer. */
+export function refusalOf(body: JsonObject): Failure | undefined {
+  const problem = errorInside(body);
+  if (problem !== undefined || Array.isArray(body["content"])) return problem;
+  return failure("bad-response", "The provider's answer has no content.");
 }
 
 /** Clients compact the conversation when they read these words of Anthropic's. */
 const overflowWords = /prompt is too long/i;
 
 /** An error body in Anthropic's shape. `code`, which Anthropic has not, is our kind. */
-export function writeError(failure: Failure): JsonObject {
-  const row = failures[failure.kind];
+export function writeError(why: Failure): JsonObject {
+  const row = failures[why.kind];
   // Whose fault it is decides whose words are used: the provider's complaint about our own key is not the client's.
-  const theirs = row.blame === "client" || row.status === 429 ? failure.upstreamType : undefined;
-  const ours =
-    typeOf[failure.kind] ?? (row.status >= 500 && row.status !== 501 ? "api_error" : "invalid_request_error");
+  const theirs = row.blame === "client" || row.status === 429 ? why.upstreamType : undefined;
+  const ours = typeOf[why.kind] ?? (row.status >= 500 && row.status !== 501 ? "api_error" : "invalid_request_error");
   const type = theirs !== undefined && types.has(theirs) ? theirs : ours;
-  const isUnknownOverflow = failure.kind === "context-overflow" && !overflowWords.test(failure.message);
-  const message = isUnknownOverflow ? `prompt is too long: ${failure.message}` : failure.message;
-  const error = compact({ type, message, code: failure.kind, param: failure.param });
+  const isUnknownOverflow = why.kind === "context-overflow" && !overflowWords.test(why.message);
+  const message = isUnknownOverflow ? `prompt is too long: ${why.message}` : why.message;
+  const error = compact({ type, message, code: why.kind, param: why.param });
   return { type: "error", error: objectOf(error as Json) ?? {} };
 }
 
 /** The event that ends a stream in failure. */
-export function writeStreamError(failure: Failure): string {
-  return namedEvent("error", writeError(failure));
+export function writeStreamError(why: Failure): string {
+  return namedEvent("error", writeError(why));
 }
 
 /** An SSE event with its name, by which the official SDKs go. JSON text has no line breaks of its own. */

@@ -7,7 +7,7 @@ import { vendorExtra } from "../shared/extra.ts";
 import { arrayOf, countOf, objectOf, textOf, without } from "../shared/json.ts";
 import { isDone } from "../shared/openai-sse.ts";
 import { BlockTable } from "./block-decode.ts";
-import { errorInside, readError } from "./errors.ts";
+import { errorInside, readError, refusalOf } from "./errors.ts";
 import { readStop } from "./finish.ts";
 import { protocol } from "./keep.ts";
 import { usageRemainder, UsageTally } from "./usage.ts";
@@ -27,7 +27,6 @@ const deltaFields = new Set(["stop_reason", "stop_sequence", "stop_details"]);
 const deltaEventFields = new Set(["type", "delta", "usage"]);
 
 export const startedAnew = "The provider began its answer anew in the midst of it.";
-export const noContent = "The provider's answer has no content.";
 
 /** The name of an event: the body's `type`, else SSE's. */
 export function nameOf(event: WireEvent, body: JsonObject): string {
@@ -61,9 +60,8 @@ export class MessageDecoder extends EventDecoder {
   }
 
   protected readWhole(body: JsonObject): void {
-    const problem = errorInside(body);
+    const problem = refusalOf(body);
     if (problem !== undefined) this.failWith(problem);
-    else if (!Array.isArray(body["content"])) this.fail("bad-response", noContent);
     else {
       this.#message(body);
       this.#conclude();

@@ -4,9 +4,9 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import { EventTap } from "../shared/event-tap.ts";
 import { arrayOf } from "../shared/json.ts";
 import { isDone } from "../shared/openai-sse.ts";
-import { errorInside, readError } from "./errors.ts";
+import { errorInside, readError, refusalOf } from "./errors.ts";
 import { readStop } from "./finish.ts";
-import { nameOf, noContent, startedAnew } from "./stream-decode.ts";
+import { nameOf, startedAnew } from "./stream-decode.ts";
 import { UsageTally } from "./usage.ts";
 
 /** Watches the events of an answer. Judges completeness exactly as the decoder does. */
@@ -25,9 +25,8 @@ export class MessageTap extends EventTap {
   }
 
   whole(body: JsonObject): void {
-    const problem = errorInside(body);
+    const problem = refusalOf(body);
     if (problem !== undefined) this.failWith(problem);
-    else if (!Array.isArray(body["content"])) this.fail("bad-response", noContent);
     else {
       this.#message(body);
       this.#conclude();

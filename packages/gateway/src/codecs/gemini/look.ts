@@ -2,6 +2,7 @@ import type { Failure } from "../../kernel/failure.ts";
 import { isJsonObject } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import { arrayOf, countOf, objectOf, textOf } from "../shared/json.ts";
+import { saysError } from "../shared/openai-error-read.ts";
 import { readError } from "./errors.ts";
 
 export const noCandidates = "The provider's answer has no candidates.";
@@ -19,9 +20,7 @@ export function readChunk(data: string): JsonObject | undefined {
 
 /** The error inside an answer that bears status 200. */
 export function errorInside(chunk: JsonObject): Failure | undefined {
-  const { error } = chunk;
-  const says = error !== undefined && error !== null && error !== false && error !== "";
-  return says ? readError(0, chunk) : undefined;
+  return saysError(chunk["error"]) ? readError(0, chunk) : undefined;
 }
 
 /** Why the prompt was blocked, in which case there is no candidate. */

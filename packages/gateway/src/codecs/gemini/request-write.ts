@@ -4,12 +4,12 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { CanonicalRequest, GenerationRequest, OutputFormat, Sampling } from "../../kernel/request.ts";
 import { foreignLosses } from "../shared/extra.ts";
-import { lowerSchema } from "../shared/json-schema.ts";
 import { arrayOf, objectOf, unlessEmpty, without } from "../shared/json.ts";
 import { ContentsWriter } from "./contents-write.ts";
 import { isThirdGeneration } from "./names.ts";
 import { writeThinking } from "./thinking-write.ts";
 import { writeTools } from "./tools-write.ts";
+import { lowerSchema } from "./schema-lower.ts";
 
 const woven = new Set(["tools", "toolConfig", "generationConfig"]);
 /** Most stop strings of a request (ai.google.dev, GenerationConfig). */
@@ -82,8 +82,7 @@ function writeOutput(request: GenerationRequest, losses: Loss[]): WrittenOutput 
   if (output === undefined || output.type === "text") {
     return { fields: output === undefined ? {} : { responseMimeType: "text/plain" } };
   }
-  const schema =
-    output.type === "json-schema" && output.schema ? lowerSchema(output.schema, { openApi: false }) : undefined;
+  const schema = output.type === "json-schema" && output.schema ? lowerSchema(output.schema) : undefined;
   const hasTools = request.tools.length > 0 || arrayOf(request.extra?.gemini?.["tools"]).length > 0;
   if (!hasTools || isThirdGeneration(model)) {
     return { fields: schema === undefined ? json : { ...json, responseJsonSchema: schema } };

@@ -3,9 +3,9 @@ import type { JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { GenerationRequest, Tool, ToolChoice } from "../../kernel/request.ts";
 import { foreignLosses } from "../shared/extra.ts";
-import { lowerParameters, SchemaBudget } from "../shared/json-schema.ts";
 import { arrayOf, objectOf, unlessEmpty } from "../shared/json.ts";
 import { freeTextParameters } from "../shared/object-arguments.ts";
+import { lowerParameters, SchemaBudget } from "./schema-lower.ts";
 
 /** `tools` and `toolConfig`. Functions stand in one tool, Google's own behind it. */
 export function writeTools(request: GenerationRequest, losses: Loss[]): JsonObject {
@@ -39,7 +39,7 @@ function writeDeclaration(
     name: tool.name,
     ...compact({
       description: tool.description,
-      parametersJsonSchema: parameters && lowerParameters(parameters, { openApi: false }, budget),
+      parametersJsonSchema: parameters && lowerParameters(parameters, budget),
     }),
   };
 }

@@ -55,7 +55,8 @@ export function errorInside(answer: JsonObject): Failure | undefined {
   return undefined;
 }
 
-function saysError(value: Json | undefined): boolean {
+/** Whether an `error` of an answer tells of one: some backends always send the field. */
+export function saysError(value: Json | undefined): boolean {
   return value !== undefined && value !== null && value !== false && value !== "";
 }
 

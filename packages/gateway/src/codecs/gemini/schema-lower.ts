@@ -1,13 +1,7 @@
 import { isJsonObject } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
-import { arrayOf, objectOf, textOf, without } from "./json.ts";
-import { isExact } from "./exact.ts";
-
-/** How a backend's schemas differ from JSON Schema. */
-export interface SchemaForm {
-  /** Null is allowed by OpenAPI's `nullable: true`, not by a list of types; `enum` holds strings only. */
-  readonly openApi: boolean;
-}
+import { isExact } from "../shared/exact.ts";
+import { arrayOf, objectOf, textOf, without } from "../shared/json.ts";
 
 /** Keywords whose value is one schema, a list of schemas, or a schema for each name. */
 const single = new Set(["items", "additionalProperties"]);
@@ -27,7 +21,6 @@ const mostDepth = 64;
 
 interface Place {
   readonly root: JsonObject;
-  readonly form: SchemaForm;
   /** References that this place stands within. */
   readonly within: readonly string[];
   readonly depth: number;
@@ -50,8 +43,8 @@ export class SchemaBudget {
   }
 }
 
-function placeOf(root: JsonObject, form: SchemaForm, budget: SchemaBudget): Place {
-  return { root, form, within: [], depth: 0, budget, floor: Math.max(0, budget.schemas - mostSchemas) };
+function placeOf(root: JsonObject, budget: SchemaBudget): Place {
+  return { root, within: [], depth: 0, budget, floor: Math.max(0, budget.schemas - mostSchemas) };
 }
 
 /**
@@ -60,16 +53,16 @@ function placeOf(root: JsonObject, form: SchemaForm, budget: SchemaBudget): Plac
  * names in `required` that no property has are left out, and every other keyword is dropped. A property may have any
  * name, also that of a keyword, and data such as `default` and `enum` stays untouched.
  */
-export function lowerSchema(schema: JsonObject, form: SchemaForm, budget = new SchemaBudget()): JsonObject {
-  return lower(schema, placeOf(schema, form, budget));
+export function lowerSchema(schema: JsonObject, budget = new SchemaBudget()): JsonObject {
+  return lower(schema, placeOf(schema, budget));
 }
 
 /**
  * Like `lowerSchema`, for the arguments of a tool, which are always an object: a choice between objects becomes one
  * object that has room for all of them, so that every call that was valid still is.
  */
-export function lowerParameters(schema: JsonObject, form: SchemaForm, budget = new SchemaBudget()): JsonObject {
-  const lowered = lower(schema, placeOf(schema, form, budget));
+export function lowerParameters(schema: JsonObject, budget = new SchemaBudget()): JsonObject {
+  const lowered = lower(schema, placeOf(schema, budget));
   const { anyOf, ...rest } = lowered;
   const members = arrayOf(anyOf).filter(isJsonObject);
   const merged = members.length === 0 ? lowered : unite(rest, members);
@@ -149,8 +142,7 @@ function lower(given: JsonObject, place: Place): JsonObject {
   lowerConst(schema, out);
   lowerLimits(schema, out);
   tidyRequired(out);
-  lowerTypes(out, place.form);
-  if (place.form.openApi) tidyOpenApi(out);
+  lowerTypes(out);
   return Object.fromEntries(out);
 }
 
@@ -168,8 +160,8 @@ function lowerSingle(
     const items = lowerList(value, deeper);
     if (items.length > 0) out.set(name, items.length === 1 ? (items[0] ?? {}) : { anyOf: items });
   } else if (typeof value === "boolean") {
-    if (name === "additionalProperties" && !deeper.form.openApi) out.set(name, value);
-  } else if (name !== "additionalProperties" || !deeper.form.openApi) out.set(name, lowerAny(value, deeper));
+    if (name === "additionalProperties") out.set(name, value);
+  } else out.set(name, lowerAny(value, deeper));
 }
 
 /** `oneOf` is read as `anyOf`; where both are given, one of them has to do. */
@@ -202,8 +194,8 @@ function lowerLimits(schema: JsonObject, out: Map<string, Json>): void {
   if (typeof below === "number" && !out.has("maximum")) out.set("maximum", below - step);
 }
 
-/** Several types become a choice; null beside one type stays a list, or becomes `nullable`. */
-function lowerTypes(out: Map<string, Json>, form: SchemaForm): void {
+/** Several types become a choice; null beside one type stays a list. */
+function lowerTypes(out: Map<string, Json>): void {
   const type = out.get("type");
   if (!Array.isArray(type)) return;
   const names = arrayOf(type).filter((name) => typeof name === "string");
@@ -214,18 +206,16 @@ function lowerTypes(out: Map<string, Json>, form: SchemaForm): void {
     if (names.length > 0) out.set("type", "null");
     else out.delete("type");
   } else if (others.length === 1) {
-    out.set("type", nullable && !form.openApi ? [only, "null"] : only);
-    if (nullable && form.openApi) out.set("nullable", true);
+    out.set("type", nullable ? [only, "null"] : only);
   } else if (out.has("anyOf")) out.delete("type");
   else {
     out.delete("type");
-    const choices = nullable && !form.openApi ? [...others, "null"] : others;
+    const choices = nullable ? [...others, "null"] : others;
     out.set(
       "anyOf",
       choices.map((name) => choice(name, out)),
     );
     for (const name of specific) out.delete(name);
-    if (nullable && form.openApi) out.set("nullable", true);
   }
 }
 
@@ -258,26 +248,6 @@ function tidyRequired(out: Map<string, Json>): void {
   const known = arrayOf(required).filter((name) => typeof name === "string" && Object.hasOwn(properties, name));
   if (known.length > 0) out.set("required", known);
   else out.delete("required");
-}
-
-/** OpenAPI's `enum` is of strings; a choice of null is `nullable`. */
-function tidyOpenApi(out: Map<string, Json>): void {
-  const values = out.get("enum");
-  if (values !== undefined) {
-    const texts = arrayOf(values).filter((value) => typeof value === "string");
-    if (texts.length > 0 && (out.get("type") ?? "string") === "string") out.set("enum", texts);
-    else out.delete("enum");
-  }
-  const choices = arrayOf(out.get("anyOf"));
-  const others = choices.filter((item) => objectOf(item)?.["type"] !== "null");
-  if (others.length === choices.length) return;
-  out.set("nullable", true);
-  if (others.length > 1) out.set("anyOf", others);
-  else {
-    out.delete("anyOf");
-    for (const [name, value] of Object.entries(objectOf(others[0] ?? null) ?? {}))
-      if (!out.has(name)) out.set(name, value);
-  }
 }
 
 /** The members of `allOf` as one schema with what stands beside them: properties together, else the first that says it. */
