@@ -2,9 +2,6 @@ import type { EventBackend, WireBackend } from "../backends/types.ts";
 import type { AnswerContext, Codec, Dialect, TapOptions } from "../kernel/codec.ts";
 import type { AnswerEvent } from "../kernel/event.ts";
 import type { Machine } from "../kernel/machine.ts";
-import { FanOut, mostCalls } from "./fan-out.ts";
-import { translate } from "./translation.ts";
-import type { TranslationWay } from "./translation.ts";
 import type { Edit } from "../kernel/edit.ts";
 import { failure } from "../kernel/failure.ts";
 import type { JsonObject } from "../kernel/json.ts";
@@ -17,14 +14,18 @@ import { foldName } from "../wire/json-scan.ts";
 import { splicePieces } from "../wire/json-splice.ts";
 import { withDefaults } from "./defaults.ts";
 import type { ScannedBody } from "./defaults.ts";
+import { FanOut, mostCalls } from "./fan-out.ts";
+import type { FanOutParts } from "./fan-out.ts";
 import { parseObject, viewOf } from "./interpreter.ts";
-import { chooseSight } from "./sight.ts";
-import type { Sight, SightChoice } from "./sight.ts";
 import { imageUrls, withImages } from "./media.ts";
 import type { FetchedByUrl } from "./media.ts";
+import { mayContinue, withPrefix } from "./rescue.ts";
+import { chooseSight } from "./sight.ts";
+import type { Sight, SightChoice } from "./sight.ts";
 import { staged } from "./staged.ts";
 import { withoutState } from "./state.ts";
-import { mayContinue, withPrefix } from "./rescue.ts";
+import { translate } from "./translation.ts";
+import type { TranslationWay } from "./translation.ts";
 import type { ExchangeInput, RelayContext, RelayEndpoint } from "./types.ts";
 
 interface Prepared {
@@ -192,7 +193,7 @@ function translated(
   task: Task,
   { backend, codec }: { readonly backend: WireBackend; readonly codec: Codec },
 ): Result<PreparedCall | MissingMedia> {
-  const { input, planned, endpoint, context, learned, wish, common } = task;
+  const { input, planned, endpoint, learned, wish, common } = task;
   const read = readRequest(task, codec);
   if (!read.ok) return read;
   const dialect = dialectFor(backend, planned);
@@ -205,18 +206,7 @@ function translated(
   if (several > mostCalls) {
     return refuse("bad-request", `${endpoint.name} gives at most ${mostCalls} answers at a time.`);
   }
-  const way: TranslationWay = {
-    codec,
-    dialect,
-    features: context.features,
-    target: {
-      endpoint: endpoint.name,
-      model: planned.model,
-      client: input.codec.protocol,
-      stateless: learned.stateless,
-      ...(input.caller.keyId === undefined ? {} : { caller: input.caller.keyId }),
-    },
-  };
+  const way = wayTo(task, { codec, dialect });
   const prefix = accepts.prefill && mayContinue(request) ? wish?.prefix : undefined;
   const whole = prefix === undefined ? request : withPrefix(request, prefix);
   const single = several === 1 ? whole : oneAnswer(whole);
@@ -226,21 +216,46 @@ function translated(
   if (refused !== undefined) return refused;
   const headers = { ...headersFor(input, codec), ...first.headers };
   const call = { sight: "translate", prefix, ...common } as const;
+  const stage = wish?.stage?.();
   if (several === 1) {
-    const { body } = first;
-    const stages = wish?.stage === undefined ? first.stages : [...first.stages, wish.stage()];
-    return { ok: true, value: { kind: "wire", backend, codec, body: [body], tap: noTap, headers, stages, ...call } };
+    const stages = stage === undefined ? first.stages : [...first.stages, stage];
+    const body = [first.body];
+    return { ok: true, value: { kind: "wire", backend, codec, body, tap: noTap, headers, stages, ...call } };
   }
   const calls = [first, ...Array.from({ length: several - 1 }, () => translate(single, way))];
-  const { id: requestId, settings } = input;
-  const { model } = planned;
-  const { stream } = input.body;
-  const now = () => context.clock.now();
-  const { credential } = task;
-  const parts = { backend, codec, calls, model, stream, requestId, headers, credential, limit: settings.answer, now };
-  const fanOut = new FanOut(parts);
-  const own = wish?.stage === undefined ? fanOut : staged(fanOut, wish.stage());
+  const fanOut = sideBySide(task, { backend, codec, calls, headers });
+  const own = stage === undefined ? fanOut : staged(fanOut, stage);
   return { ok: true, value: { kind: "events", backend: own, request, requests: several, ...call } };
+}
+
+function wayTo(
+  { input, planned, endpoint, context, learned }: Task,
+  backend: Pick<TranslationWay, "codec" | "dialect">,
+): TranslationWay {
+  const target = {
+    endpoint: endpoint.name,
+    model: planned.model,
+    client: input.codec.protocol,
+    stateless: learned.stateless,
+    ...(input.caller.keyId === undefined ? {} : { caller: input.caller.keyId }),
+  };
+  return { ...backend, features: context.features, target };
+}
+
+/** Calls that together give several answers. */
+function sideBySide(
+  { input, planned, credential, context }: Task,
+  calls: Pick<FanOutParts, "backend" | "codec" | "calls" | "headers">,
+): EventBackend {
+  return new FanOut({
+    ...calls,
+    model: planned.model,
+    stream: input.body.stream,
+    requestId: input.id,
+    credential,
+    limit: input.settings.answer,
+    now: () => context.clock.now(),
+  });
 }
 
 /** How many answers are wanted. */
