@@ -33,7 +33,7 @@ function fakeRedis() {
     answer: (command: readonly string[]): Promise<unknown> => {
       redis.commands.push(command[1] ?? "");
       if (redis.mood === "silent") return new Promise(() => {});
-      if (redis.mood === "refusing") return Promise.reject(new Error("READONLY"));
+      if (redis.mood === "refusing") return Promise.reject(new Error("READONLY no writes here"));
       if (command[0] === "SCRIPT") return Promise.resolve(`sha${redis.commands.length}`);
       redis.epoch ||= command[9] ?? "";
       return Promise.resolve([redis.epoch, 1_000_000, 2, "1", '["up"]', 5000 - Math.floor(performance.now() - from)]);
@@ -58,7 +58,15 @@ test("three failures in a row end the use of Redis, and nothing more is sent", a
   await link.run("leave", [], []);
   assert.ok(link.isUp);
   await link.run("leave", [], []);
-  assert.deepEqual([link.isUp, link.run("leave", [], []), redis.changes], [false, undefined, ["up", "it refuses"]]);
+  assert.deepEqual([link.isUp, link.run("leave", [], []), redis.changes], [false, undefined, ["up", "READONLY"]]);
+  await link[Symbol.asyncDispose]();
+});
+
+test("a Redis that refuses from the beginning is named as one", async () => {
+  const { redis, link } = fakeRedis();
+  redis.mood = "refusing";
+  await link.begin(nothing);
+  assert.deepEqual([link.isUp, redis.changes], [false, ["READONLY"]]);
   await link[Symbol.asyncDispose]();
 });
 

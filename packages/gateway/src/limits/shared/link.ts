@@ -1,6 +1,6 @@
 import type { Dial } from "./redis.ts";
 import { add, beat, leave, replicaLife, reserve } from "./scripts.ts";
-import { Wire } from "./wire.ts";
+import { Wire, wordOf } from "./wire.ts";
 import type { Answer } from "./wire.ts";
 
 /** Milliseconds that a command may take. */
@@ -18,6 +18,9 @@ const slowInterval = 500;
 
 /** Most pauses that wait for being told. */
 const mostPauses = 1000;
+
+/** Why it is done without, where it is not Redis or the system that says so. */
+const isLate = "it does not answer in time";
 
 /** What all keys begin with. The number is the version of what they hold; the braces keep all in one hash slot. */
 const prefix = "{patchbay:1}:";
@@ -68,6 +71,8 @@ export class Link implements AsyncDisposable {
   #wire: Wire | undefined;
   readonly #shas = new Map<ScriptName, string>();
   #failures = 0;
+  /** What went wrong last. */
+  #failure = isLate;
   #epoch: string | undefined;
   /** Redis knows nothing of what was counted here. */
   #owesAll = false;
@@ -138,7 +143,7 @@ export class Link implements AsyncDisposable {
     const wire = this.#wire;
     if (wire === undefined) return undefined;
     if (wire.isStalled) {
-      this.#failed(wire, "late");
+      this.#failed(wire, isLate);
       return undefined;
     }
     return this.#watched(wire, name, keys, values);
@@ -178,14 +183,15 @@ export class Link implements AsyncDisposable {
   async #watched(wire: Wire, name: ScriptName, keys: readonly string[], values: readonly string[]): Promise<Answer> {
     const answer = await wire.send(["EVALSHA", this.#shas.get(name) ?? "", String(keys.length), ...keys, ...values]);
     if (answer.state === "answered") this.#failures = 0;
-    else this.#failed(wire, answer.state);
+    else this.#failed(wire, answer.state === "failed" ? answer.why : isLate);
     return answer;
   }
 
   #failed(wire: Wire, why: string): void {
     this.failures++;
     this.#failures++;
-    if (this.#failures >= mostFailures) this.#drop(wire, why === "late" ? "it does not answer in time" : "it refuses");
+    this.#failure = why;
+    if (this.#failures >= mostFailures) this.#drop(wire, why);
   }
 
   #drop(wire: Wire, why: string): void {
@@ -219,7 +225,7 @@ export class Link implements AsyncDisposable {
   #beat(): void {
     const wire = this.#wire;
     if (wire === undefined || this.#isBeating) return;
-    if (wire.isStalled) return this.#failed(wire, "late");
+    if (wire.isStalled) return this.#failed(wire, isLate);
     this.#isBeating = true;
     void this.#sendBeat(wire, "").finally(() => (this.#isBeating = false));
   }
@@ -277,7 +283,12 @@ export class Link implements AsyncDisposable {
     if (this.#isRaising || this.#isOver) return;
     this.#isRaising = true;
     this.#triedAt = this.#parts.clock.monotonic();
-    await this.#tryToRaise();
+    try {
+      await this.#tryToRaise();
+    } catch (error) {
+      // Nothing below throws. If something does, it is tried again.
+      this.#report(false, wordOf(error));
+    }
     this.#isRaising = false;
   }
 
@@ -294,7 +305,7 @@ export class Link implements AsyncDisposable {
     // Nothing else runs between the last answer and here, so that nothing is left untold.
     if (!isReady || isLost || this.#isOver) {
       wire[Symbol.dispose]();
-      if (!this.#isOver) this.#report(false, "it does not answer in time");
+      if (!this.#isOver) this.#report(false, this.#failure);
       return;
     }
     this.#wire = wire;
@@ -308,7 +319,10 @@ export class Link implements AsyncDisposable {
   async #prepare(wire: Wire): Promise<boolean> {
     for (const [name, text] of Object.entries(scripts) as [ScriptName, string][]) {
       const answer = await wire.send(["SCRIPT", "LOAD", text]);
-      if (answer.state !== "answered") return false;
+      if (answer.state !== "answered") {
+        this.#failed(wire, answer.state === "failed" ? answer.why : isLate);
+        return false;
+      }
       this.#shas.set(name, String(answer.reply));
     }
     const candidate = `${this.id}-${Math.floor(this.#parts.clock.now())}-${Math.floor(this.#parts.clock.monotonic())}`;

@@ -1,4 +1,5 @@
 import type { Secret } from "../../kernel/secret.ts";
+import { wordOf } from "./wire.ts";
 import type { Line } from "./wire.ts";
 
 /**
@@ -48,11 +49,4 @@ export async function redisDial(url: Secret): Promise<Dial> {
       },
     };
   };
-}
-
-/** The system's or Redis's word for an error, such as ECONNREFUSED or WRONGPASS; never a message, which may quote. */
-function wordOf(error: unknown): string {
-  if (!(error instanceof Error)) return "error";
-  if ("code" in error && typeof error.code === "string") return error.code;
-  return /^[A-Z]{4,20}(?= )/.exec(error.message)?.[0] ?? error.name;
 }

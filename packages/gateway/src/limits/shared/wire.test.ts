@@ -25,8 +25,11 @@ test("an answer in time is one, and a refusal is a failure", async () => {
   const { wire, answers } = start();
   const [first, second] = [wire.send(["A"]), wire.send(["B"])];
   answers[0]?.resolve(7);
-  answers[1]?.reject(new Error("READONLY"));
-  assert.deepEqual(await Promise.all([first, second]), [{ state: "answered", reply: 7 }, { state: "failed" }]);
+  answers[1]?.reject(new Error("READONLY no writes here, says somebody"));
+  assert.deepEqual(await Promise.all([first, second]), [
+    { state: "answered", reply: 7 },
+    { state: "failed", why: "READONLY" },
+  ]);
 });
 
 test("nobody waits for longer than the patience, and what comes later is told to who wants to know", async () => {

@@ -11,7 +11,7 @@ export type Answer =
   /** Not in time. It may have been carried out, or be so yet: `reply` tells, or rejects. */
   | { readonly state: "late"; readonly reply: Promise<unknown> }
   /** Refused by Redis, or the connection ended. */
-  | { readonly state: "failed" };
+  | { readonly state: "failed"; readonly why: string };
 
 interface Sent {
   readonly at: number;
@@ -78,7 +78,7 @@ export class Wire implements Disposable {
       };
       reply.then(
         (value) => over({ state: "answered", reply: value }),
-        () => over({ state: "failed" }),
+        (error) => over({ state: "failed", why: wordOf(error) }),
       );
       this.#queue.push(sent);
       if (this.#timer === undefined) this.#watch();
@@ -112,4 +112,11 @@ export class Wire implements Disposable {
     this.#timer = undefined;
     if (open > 0) this.#watch();
   }
+}
+
+/** The system's or Redis's word for an error, such as ECONNREFUSED or WRONGPASS; never a message, which may quote. */
+export function wordOf(error: unknown): string {
+  if (!(error instanceof Error)) return "error";
+  if ("code" in error && typeof error.code === "string") return error.code;
+  return /^[A-Z]{4,20}(?= )/.exec(error.message)?.[0] ?? error.name;
 }
