@@ -73,7 +73,10 @@ test("tokens are counted before they are used, so that requests at once do not e
 });
 
 test("places are given to those who wait, and who finds the queue full is told at once", async () => {
-  await using upstream = await startUpstream({ script: { kind: "slow-headers", delay: 40 } });
+  // The first four take long, so that on a busy machine too all have come before a place is free.
+  await using upstream = await startUpstream({
+    script: (_call, index) => ({ kind: "slow-headers", delay: index < 4 ? 1500 : 40 }),
+  });
   await using house = await startHouse({
     document: documentOf({ up: upstream.url }, { up: { concurrent: 4, queue: 20 } }),
   });
