@@ -42,7 +42,10 @@ const vendors = new Map(
       const { protocol } = vendorKinds[kind];
       const recorder = await startRecorder((call, response) => {
         const model = /"model":"([^"]+)"/u.exec(call.body)?.[1] ?? /models\/([^:]+):/u.exec(call.path)?.[1] ?? "";
-        if (!places[kind].test(call.path)) return void response.writeHead(404).end("404 page not found");
+        if (!places[kind].test(call.path)) {
+          response.writeHead(404).end("404 page not found");
+          return;
+        }
         const [what = "", place = "0"] = model.split(".");
         response.writeHead(200, { "content-type": protocol.streamType });
         const events = streamOf(kind, what);

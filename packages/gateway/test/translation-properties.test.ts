@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { parseExact, parseExactObject } from "../src/codecs/shared/exact.ts";
+import { parseExactObject } from "../src/codecs/shared/exact.ts";
 import type { AnswerEvent } from "../src/kernel/event.ts";
 import type { Json } from "../src/kernel/json.ts";
 import { anyAnswer, anyEvents, anyProtocol, anyText, cut, mutated } from "./support/arbitraries.ts";

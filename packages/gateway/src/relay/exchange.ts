@@ -8,14 +8,14 @@ import { errorAnswer, summarize } from "./error-answer.ts";
 import { EventAttempt } from "./event-attempt.ts";
 import { convene } from "./council.ts";
 import type { Council } from "./council.ts";
-import { Holding } from "./holding.ts";
 import { LimitedExchange } from "./limited.ts";
-import { contentHeaders, traceHeaders } from "./head.ts";
+import { traceHeaders } from "./head.ts";
 import { fetchImages } from "./media.ts";
 import { prepare } from "./prepare.ts";
 import type { Learned, PreparedCall } from "./prepare.ts";
 import { Race } from "./race.ts";
 import { attemptReport, fromAttempt } from "./reports.ts";
+import { Reply } from "./reply.ts";
 import { Rescue } from "./rescue.ts";
 import type { Ticking } from "./ticker.ts";
 import { Turns } from "./turns.ts";
@@ -53,8 +53,8 @@ export class Exchange implements AttemptOwner, Ticking {
   #attempt: Attempt | undefined;
   /** Several attempts that together tell one answer (`rescue: continue`). */
   #rescue: Rescue | undefined;
-  /** The answer that is kept back until it is complete (`rescue: hold`). */
-  #holding: Holding | undefined;
+  /** What the client gets. */
+  readonly #reply: Reply;
   #isRescued = false;
   readonly #race: Race | undefined;
   #council: Council | undefined;
@@ -63,28 +63,24 @@ export class Exchange implements AttemptOwner, Ticking {
   #isWithoutMedia = false;
   /** The target that is waited for, and until when in monotonic milliseconds. */
   #waiting: { readonly planned: PlannedAttempt; readonly until: number } | undefined;
-  /** The head has been sent. */
-  #opened = false;
-  /** Content has been sent: from here on nobody else can answer. */
-  #committed = false;
   #settled = false;
-  #lastWriteAt: number;
-  #stalledAt: number | undefined;
   #firstAt: number | undefined;
-  #bytesOut = 0;
 
   constructor(input: ExchangeInput, context: RelayContext) {
     this.#input = input;
     this.#context = context;
     this.#turns = new Turns(input, context);
     this.#limited = LimitedExchange.of(input, context);
-    this.#lastWriteAt = input.startedAt;
+    this.#reply = new Reply(input, {
+      clock: context.clock,
+      trace: () => this.#trace(),
+      pause: () => this.#attempt?.pause(),
+      resume: () => this.#attempt?.resume(),
+    });
     const { rescue, strategy, hedge } = input.plan.model;
     if (input.body.stream && rescue === "continue") this.#rescue = new Rescue(input.settings.answer);
-    else if (input.body.stream && rescue === "hold") this.#holding = new Holding(input.settings.answer);
     if (strategy === "race") this.#race = new Race(hedge, { health: context.health, stream: input.body.stream });
     input.client.onGone = () => this.#clientGone();
-    input.client.onDrained = () => this.#drained();
   }
 
   start(): void {
@@ -103,31 +99,17 @@ export class Exchange implements AttemptOwner, Ticking {
   }
 
   deliver(bytes: Buffer): void {
-    this.#firstAt ??= this.#attempt?.firstAt;
-    if (!this.#committed) this.#answered();
-    if (this.#holding?.keep(bytes) === true) return;
-    const ready = this.#released(bytes);
-    this.#open(200);
-    this.#committed = true;
-    this.#write(ready);
+    this.#answered();
+    this.#reply.send(bytes);
   }
 
   finished(last: Buffer): void {
-    const attempt = this.#attempt;
-    const bytes = this.#released(last);
-    this.#firstAt ??= attempt?.firstAt;
-    if (!this.#committed) this.#answered();
-    if (attempt !== undefined) this.#reportAttempt(attempt);
+    this.#answered();
+    const bytes = this.#reply.withHeld(last);
+    if (this.#attempt !== undefined) this.#reportAttempt(this.#attempt);
     this.#settle(200, bytes.length);
-    this.#open(200, this.#input.body.stream ? undefined : bytes.length);
-    this.#input.client.end(bytes, this.#input.settings.stall);
-  }
-
-  /** What is to go out, with what was kept back of it. */
-  #released(bytes: Buffer): Buffer {
-    const held = this.#holding;
-    this.#holding = undefined;
-    return held === undefined ? bytes : held.release(bytes);
+    // The head of a stream that was mended named who had begun it.
+    this.#reply.end(bytes, this.#reply.isCommitted && this.#isRescued ? this.#trace() : undefined);
   }
 
   /** In a race, whoever begins has won it. */
@@ -136,7 +118,7 @@ export class Exchange implements AttemptOwner, Ticking {
     this.#attempt = attempt;
     this.#waiting = undefined;
     this.#dismiss(this.#race.win(attempt));
-    if (this.#stalledAt !== undefined) attempt.pause();
+    if (this.#reply.isStalled) attempt.pause();
   }
 
   failed(why: Failure, attempt: Attempt): void {
@@ -146,25 +128,36 @@ export class Exchange implements AttemptOwner, Ticking {
       this.#attempt = attempt;
       this.#race.ended(attempt);
     }
-    if (this.#committed) {
-      if (this.#rescue?.takesOver(why, attempt, this.#turns) !== true) return this.#refuse(why);
+    if (this.#reply.isCommitted) {
+      if (this.#rescue?.goesOn(why) !== true) return this.#refuse(why);
       this.#isRescued = true;
+    } else if (this.#reply.forget()) this.#isRescued = true;
+    this.#after(why, attempt);
+  }
+
+  /** Sees to it that somebody is asked who may still answer. */
+  #after(why: Failure, attempt: Attempt): void {
+    const { planned, firstAt } = attempt;
+    const { retry } = failures[why.kind];
+    const isAfresh = this.#rescue?.asksAfresh(attempt, why) === true;
+    if (isAfresh || (retry === "same" && this.#helps(attempt, why))) {
+      this.#turns.first(planned);
       return this.#begin();
     }
-    if (this.#holding?.drop() === true) this.#isRescued = true;
-    const { retry } = failures[why.kind];
-    if (retry === "same" && this.#helps(attempt, why)) this.#turns.first(attempt.planned);
-    else {
+    if (!this.#reply.isCommitted) {
       const standing = why.kind === "content-filter" ? undefined : this.#council?.fallback();
       if (standing !== undefined) return this.#attend({ ...standing, turn: undefined });
       if (retry === "never") return this.#refuse(why);
-      this.#turns.failed(attempt.planned, why);
-    }
+      this.#turns.failed(planned, why);
+    } else if (firstAt === undefined) this.#turns.failed(planned, why);
+    else this.#turns.broke(planned, why);
     this.#begin();
   }
 
   /** An endpoint answers: what it had no route for before is not asked of it again. */
   #answered(): void {
+    this.#firstAt ??= this.#attempt?.firstAt;
+    if (this.#reply.isCommitted || this.#learned.missing.size === 0) return;
     const { endpoint } = this.#attempt?.planned ?? {};
     const missing = endpoint === undefined ? undefined : this.#learned.missing.get(endpoint);
     if (endpoint !== undefined && missing !== undefined) this.#context.unserved.note(endpoint, missing);
@@ -187,11 +180,11 @@ export class Exchange implements AttemptOwner, Ticking {
   }
 
   tick(now: number): void {
-    const { settings, startedAt, client, codec, body } = this.#input;
+    const { settings, startedAt, client } = this.#input;
     if (now - startedAt > settings.total) {
       return this.abandon(failure("timeout-total", `The request was not answered within ${settings.total} ms.`));
     }
-    if (this.#stalledAt !== undefined && now - this.#stalledAt > settings.stall) {
+    if (this.#reply.isAbandoned(now)) {
       this.#leave(`The client read nothing for ${settings.stall} ms.`);
       return client.destroy();
     }
@@ -200,19 +193,8 @@ export class Exchange implements AttemptOwner, Ticking {
     this.#limited?.tick(now);
     if (this.#race !== undefined) this.#tickRace(this.#race, now);
     this.#attempt?.tick(now);
-    if (
-      !this.#settled &&
-      body.stream &&
-      settings.keepalive > 0 &&
-      codec.ingress.keepalive !== "" &&
-      now - this.#lastWriteAt >= settings.keepalive &&
-      this.#stalledAt === undefined &&
-      // What passes unread may have stopped in the middle of an event.
-      !(this.#committed && this.#attempt?.sight === "relay")
-    ) {
-      this.#open(200);
-      this.#write(Buffer.from(codec.ingress.keepalive));
-    }
+    // What passes unread may have stopped in the middle of an event.
+    if (!this.#settled) this.#reply.keepAlive(now, this.#attempt?.sight !== "relay");
   }
 
   #tickRace(race: Race, now: number): void {
@@ -268,7 +250,8 @@ export class Exchange implements AttemptOwner, Ticking {
     if (!prepared.ok) {
       const why = prepared.failure;
       this.#failures.push(why);
-      return this.#committed || failures[why.kind].retry === "elsewhere" ? this.#begin() : this.#refuse(why);
+      const goesOn = this.#reply.isCommitted || failures[why.kind].retry === "elsewhere";
+      return goesOn ? this.#begin() : this.#refuse(why);
     }
     const call = prepared.value;
     if (call.kind === "media") return void this.#fetchMedia(call.urls, planned);
@@ -332,52 +315,29 @@ export class Exchange implements AttemptOwner, Ticking {
 
   /** Tells the client of a failure, as a whole answer or, once a stream has begun, as its last event. */
   #refuse(why: Failure): void {
-    const { client, codec, settings } = this.#input;
-    if (this.#committed && this.#input.plan.model.rescue === "off") {
+    const { client, codec, plan } = this.#input;
+    if (this.#reply.isCommitted && plan.model.rescue === "off") {
       this.#settle(failures[why.kind].status, 0, why);
       return client.destroy();
     }
-    if (this.#opened) {
+    if (this.#reply.isOpen) {
       const event =
         this.#rescue?.failureEvent(why) ??
         this.#attempt?.failureEvent(why) ??
         Buffer.from(codec.ingress.writeStreamError(why));
       this.#settle(failures[why.kind].status, event.length, why);
-      return client.end(event, settings.stall);
+      return this.#reply.end(event);
     }
     const answer = errorAnswer(codec.ingress, why);
     this.#settle(answer.status, answer.body.length, why);
-    this.#opened = true;
-    client.open(answer.status, [...answer.headers, ...this.#traceHeaders()]);
-    client.end(answer.body, settings.stall);
+    this.#reply.refuse(answer);
   }
 
-  /** Sends the head if it has not been sent. @param length Bytes of an unstreamed answer. */
-  #open(status: number, length?: number): void {
-    if (this.#opened) return;
-    this.#opened = true;
-    this.#input.client.open(status, [...contentHeaders(this.#input, length), ...this.#traceHeaders()]);
-  }
-
-  #traceHeaders(): string[] {
-    const headers = traceHeaders(this.#turns.count, this.#attempt);
+  /** What the client is told of who answers, and of its limits. */
+  #trace(): string[] {
+    const headers = traceHeaders(this.#turns.count, this.#attempt, this.#isRescued);
     if (this.#limited !== undefined) headers.push(...this.#limited.headers());
     return headers;
-  }
-
-  #write(bytes: Buffer): void {
-    this.#bytesOut += bytes.length;
-    this.#lastWriteAt = this.#context.clock.monotonic();
-    if (!this.#input.client.write(bytes) && this.#stalledAt === undefined) {
-      this.#stalledAt = this.#lastWriteAt;
-      this.#attempt?.pause();
-    }
-  }
-
-  #drained(): void {
-    if (this.#stalledAt === undefined) return;
-    this.#stalledAt = undefined;
-    this.#attempt?.resume();
   }
 
   #clientGone(): void {
@@ -433,12 +393,12 @@ export class Exchange implements AttemptOwner, Ticking {
       input: this.#input,
       status,
       attempts: this.#turns.count,
-      rescued: this.#isRescued,
+      rescued: this.#isRescued && why === undefined,
       failure: why,
       tried: this.#tried,
       duration: this.#context.clock.monotonic() - this.#input.startedAt,
       timeToFirstToken: this.#firstAt === undefined ? undefined : this.#firstAt - this.#input.startedAt,
-      bytesOut: this.#bytesOut + lastBytes,
+      bytesOut: this.#reply.bytes + lastBytes,
     });
   }
 }
