@@ -2,11 +2,12 @@ import type { EventBackend, Flow } from "../backends/types.ts";
 import type { AnswerEvent } from "../kernel/event.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
+import type { Usage } from "../kernel/usage.ts";
 import type { Entry } from "../limits/entry.ts";
 import type { CanonicalRequest } from "../kernel/request.ts";
 import type { CouncilSettings, PlannedAttempt } from "../routing/types.ts";
 import { memberRequest, rendered, usageOf, withAnswers, withUsage } from "./council-words.ts";
-import { FanOut } from "./fan-out.ts";
+import { FanOut, sumOf } from "./fan-out.ts";
 import { fetchImages } from "./media.ts";
 import { prepare } from "./prepare.ts";
 import type { Learned, PreparedCall, Wish } from "./prepare.ts";
@@ -16,6 +17,9 @@ import { staged } from "./staged.ts";
 import type { Turn } from "./turn.ts";
 import type { Turns } from "./turns.ts";
 import type { ExchangeInput, RelayContext } from "./types.ts";
+
+/** Most members; whoever comes later in the plan is left out. */
+const mostMembers = 16;
 
 /** How a council is held where its model says nothing. */
 const defaults: CouncilSettings = { tokens: 4096, patience: 60_000 };
@@ -122,6 +126,18 @@ export class Council {
       change: (request) => (answers.length === 0 ? request : withAnswers(request, answers, id)),
       stage: () => withUsage(spent),
     };
+  }
+
+  /**
+   * What was spent where the judge was not asked: the sum of what the members report, without counts where one was
+   * stopped or does not tell; undefined when none was asked.
+   */
+  get spent(): { readonly planned: PlannedAttempt; readonly usage: Usage | undefined } | undefined {
+    const asked = this.#members.filter(({ turn }) => turn !== undefined);
+    const [first] = asked;
+    if (first === undefined) return undefined;
+    const usages = asked.map(({ opinion }) => (opinion === undefined ? undefined : usageOf(opinion.events)));
+    return { planned: first.planned, usage: sumOf(usages) };
   }
 
   /** The answer that stands when the judge has failed: the first member's; undefined when there is none. */
@@ -256,7 +272,7 @@ export class Council {
 
 /**
  * The council of an exchange whose model holds one; undefined where none is to be held, or nobody would be in it.
- * Members are all targets that can be asked now, the judge's left out.
+ * Members are the targets that can be asked now, the judge's left out.
  */
 export function convene(parts: CouncilParts): Council | undefined {
   const { plan, endpoints } = parts.input;
@@ -273,12 +289,11 @@ export function convene(parts: CouncilParts): Council | undefined {
       ? { endpoint: asked.endpoint, model: asked.model, reason: "judge", wait: 0 }
       : all[0]);
   if (judge === undefined) return undefined;
-  const members = all.filter(
-    (each) =>
-      (each.endpoint !== judge.endpoint || each.model !== judge.model) &&
-      health.cooldown(each.endpoint, each.model) === 0 &&
-      health.circuit(each.endpoint, each.model) !== "open",
-  );
+  const isAbsent = ({ endpoint, model: name }: PlannedAttempt) =>
+    (endpoint === judge.endpoint && name === judge.model) ||
+    health.cooldown(endpoint, name) > 0 ||
+    health.circuit(endpoint, name) === "open";
+  const members = all.filter((each) => !isAbsent(each)).slice(0, mostMembers);
   return members.length === 0 ? undefined : new Council(judge, members, parts);
 }
 

@@ -310,6 +310,8 @@ export class Exchange implements AttemptOwner, Ticking {
       this.#attempt = other;
       return;
     }
+    const standing = this.#reply.isCommitted ? undefined : this.#council?.fallback();
+    if (standing !== undefined) return this.#attend({ ...standing, turn: undefined });
     this.#refuse(this.#rescue?.broken ?? summarize(this.#failures) ?? failure("internal", "The plan had no attempts."));
   }
 
@@ -386,10 +388,13 @@ export class Exchange implements AttemptOwner, Ticking {
     this.#fetching?.abort();
     this.#council?.cancel();
     const attempt = this.#attempt;
-    this.#limited?.settle({ usage: attempt?.seen.usage, target: attempt?.planned }, why);
+    const spent =
+      attempt === undefined ? this.#council?.spent : { planned: attempt.planned, usage: attempt.seen.usage };
+    this.#limited?.settle({ usage: spent?.usage, target: spent?.planned }, why);
     if (this.#race !== undefined) this.#dismiss(this.#race.running.filter((other) => other !== attempt));
     this.#context.observer.settled({
       ...fromAttempt(attempt),
+      usage: spent?.usage,
       input: this.#input,
       status,
       attempts: this.#turns.count,

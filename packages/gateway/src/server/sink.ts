@@ -48,7 +48,9 @@ export class ResponseSink implements ClientSink {
 }
 
 function pairsOf(headers: readonly string[]): [string, string][] {
-  return headers.flatMap((name, index): [string, string][] => (index % 2 === 0 ? [[name, headers[index + 1] ?? ""]] : []));
+  return headers.flatMap((name, index): [string, string][] =>
+    index % 2 === 0 ? [[name, headers[index + 1] ?? ""]] : [],
+  );
 }
 
 function nothing(): void {}
