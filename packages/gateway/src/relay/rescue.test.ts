@@ -97,8 +97,14 @@ describe("continue", () => {
     rig.says(words, "finish");
     assert.equal(rig.scene.client.headers.get("x-patchbay-endpoint"), "first");
     assert.deepEqual(rig.scene.client.trailers, [
-      ...["x-patchbay-attempts", "2", "x-patchbay-rescued", "true"],
-      ...["x-patchbay-endpoint", "second", "x-patchbay-model", "actual"],
+      "x-patchbay-attempts",
+      "2",
+      "x-patchbay-rescued",
+      "true",
+      "x-patchbay-endpoint",
+      "second",
+      "x-patchbay-model",
+      "actual",
     ]);
   });
 
