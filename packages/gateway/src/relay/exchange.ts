@@ -14,7 +14,7 @@ import { fetchImages } from "./media.ts";
 import { prepare } from "./prepare.ts";
 import type { Learned, PreparedCall } from "./prepare.ts";
 import { Race } from "./race.ts";
-import { attemptReport, fromAttempt } from "./reports.ts";
+import { attemptReport, fromAttempt, triedTarget } from "./reports.ts";
 import { Reply } from "./reply.ts";
 import { Rescue } from "./rescue.ts";
 import type { Ticking } from "./ticker.ts";
@@ -375,7 +375,7 @@ export class Exchange implements AttemptOwner, Ticking {
     const { endpoint } = attempt.planned;
     if (attempt.turn === undefined) return;
     this.#turns.ended(attempt.turn, why);
-    if (why !== undefined) this.#tried.push({ endpoint, model: attempt.planned.model, failure: why.kind });
+    if (why !== undefined) this.#tried.push(triedTarget(attempt, why));
     if (why !== undefined && why.kind !== "cancelled") this.#failedBefore = { endpoint, failure: why };
     const about = { now: this.#context.clock.monotonic(), failure: why, before };
     this.#context.observer.attempted(attemptReport(this.#input, attempt, about));

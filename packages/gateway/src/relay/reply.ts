@@ -99,8 +99,9 @@ export class Reply {
   #write(bytes: Buffer): void {
     this.bytes += bytes.length;
     this.#lastWriteAt = this.#parts.clock.monotonic();
-    if (this.#input.client.write(bytes) || this.isStalled) return;
-    this.#stalledAt = this.#lastWriteAt;
+    if (this.#input.client.write(bytes)) return;
+    this.#stalledAt ??= this.#lastWriteAt;
+    // Each time: another attempt than the one that was paused may be writing.
     this.#parts.pause();
   }
 

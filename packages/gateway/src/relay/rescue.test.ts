@@ -91,6 +91,32 @@ describe("continue", () => {
     assert.deepEqual(rig.told, { text: whole, error: undefined, finished: true });
   });
 
+  test("what a broken attempt reported to have used is on record, and not on the bill", () => {
+    using rig = continuing();
+    const usage = (tokens: number) => `data: {"choices":[],"usage":{"prompt_tokens":${tokens},"completion_tokens":1}}\n\n`;
+    rig.says(words.slice(0, 40));
+    rig.call.data(usage(7));
+    rig.call.fail("broken-stream");
+    rig.says(words);
+    rig.call.data(`${chunk({}, "stop")}${usage(9)}data: [DONE]\n\n`);
+    rig.call.end();
+    const [report] = rig.scene.observer.exchanges;
+    assert.deepEqual(report?.usage, { inputTokens: 9, outputTokens: 1 });
+    assert.deepEqual(report.tried, [
+      { endpoint: "first", model: "actual", failure: "broken-stream", usage: { inputTokens: 7, outputTokens: 1 } },
+    ]);
+  });
+
+  test("a client that reads slowly slows down whoever goes on, too", () => {
+    using rig = continuing();
+    rig.scene.client.takes = false;
+    rig.says(words.slice(0, 40), "reset");
+    rig.says(words.slice(0, 50));
+    assert.equal(rig.call.paused, true);
+    rig.scene.client.drain();
+    assert.equal(rig.call.paused, false);
+  });
+
   test("the trailers name who completed the answer", () => {
     using rig = continuing();
     rig.says(words.slice(0, 40), "reset");

@@ -147,6 +147,8 @@ export interface TriedTarget {
   readonly endpoint: string;
   readonly model: string;
   readonly failure: FailureKind;
+  /** What it reported before it failed: its provider may charge for that. */
+  readonly usage?: Usage;
 }
 
 export interface ExchangeReport {
