@@ -53,7 +53,9 @@ function rescued(client: Generating, backend: Generating, tries: readonly Try[])
   }
   assert.ok(why !== undefined);
   // Where nothing was told it is no stream yet, and the failure a status.
-  return text === "" ? "" : text + (rescue.failureEvent(why)?.toString() ?? assert.fail("Nobody tells of the failure."));
+  return text === ""
+    ? ""
+    : text + (rescue.failureEvent(why)?.toString() ?? assert.fail("Nobody tells of the failure."));
 }
 
 function endingOf(client: Generating, stream: string): Ending {

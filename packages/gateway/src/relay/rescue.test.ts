@@ -93,7 +93,8 @@ describe("continue", () => {
 
   test("what a broken attempt reported to have used is on record, and not on the bill", () => {
     using rig = continuing();
-    const usage = (tokens: number) => `data: {"choices":[],"usage":{"prompt_tokens":${tokens},"completion_tokens":1}}\n\n`;
+    const usage = (tokens: number) =>
+      `data: {"choices":[],"usage":{"prompt_tokens":${tokens},"completion_tokens":1}}\n\n`;
     rig.says(words.slice(0, 40));
     rig.call.data(usage(7));
     rig.call.fail("broken-stream");
