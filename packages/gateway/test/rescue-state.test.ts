@@ -39,6 +39,13 @@ const answer = {
 /** Thinking has four events, a call four, and there are two before them. */
 const behindOneCall = 2 + 4 + 4;
 
+/** Fields of a block, and those of the deltas by which they grow. */
+const deltas = [
+  ["thinking", "thinking"],
+  ["signature", "signature"],
+  ["input", "partial_json"],
+] as const;
+
 function breaksOff(after: number, what: object = answer): void {
   vendor.reset();
   vendor.play(({ model }) => (model === "first" ? { cut: true, answer: what, after } : what));
@@ -84,13 +91,14 @@ test("Anthropic's clients send thoughts that broke off back, and are not refused
   const first = await house.post("/v1/messages", { ...ask, stream: true, messages: [user] });
   const content = blocksOf(await first.text());
   assert.deepEqual(
-    content.map(({ type }) => type),
+    content.map((block) => field(block, "type")),
     ["thinking", "tool_use", "tool_use"],
   );
   vendor.reset();
-  const results = content.flatMap(({ type, id }) =>
-    type === "tool_use" ? [{ type: "tool_result", tool_use_id: id, content: "done" }] : [],
-  );
+  const results = content.flatMap((block) => {
+    const id = field(block, "id");
+    return id === undefined ? [] : [{ type: "tool_result", tool_use_id: id, content: "done" }];
+  });
   const messages = [user, { role: "assistant", content }, { role: "user", content: results }];
   const second = await house.post("/v1/messages", { ...ask, messages });
   assert.equal(second.status, 200, await second.text());
@@ -129,22 +137,18 @@ test("a response that nobody could complete is not one to go on with", async () 
 });
 
 /** The content of a message, as an SDK gathers it from its stream. */
-function blocksOf(stream: string): { readonly [name: string]: unknown }[] {
-  const blocks: Record<string, unknown>[] = [];
+function blocksOf(stream: string): object[] {
+  const blocks: Record<string, string>[] = [];
   for (const [, data = ""] of stream.matchAll(/^data: (.*)$/gmu)) {
     const event: unknown = JSON.parse(data);
-    const index = Number(field(event, "index"));
-    const block = blocks[index] ?? {};
-    if (field(event, "type") === "content_block_start")
-      blocks[index] = { ...(field(event, "content_block") as object) };
-    const delta = field(event, "delta");
-    if (field(delta, "type") === "thinking_delta")
-      block["thinking"] = `${block["thinking"]}${field(delta, "thinking")}`;
-    if (field(delta, "type") === "signature_delta") block["signature"] = field(delta, "signature");
-    if (field(delta, "type") === "input_json_delta")
-      block["json"] = `${block["json"] ?? ""}${field(delta, "partial_json")}`;
+    if (field(event, "type") === "content_block_start") {
+      blocks.push({ ...(field(event, "content_block") as Record<string, string>), input: "" });
+    }
+    const block = blocks[Number(field(event, "index"))];
+    for (const [name, from] of deltas) {
+      const more = field(event, "delta", from);
+      if (block !== undefined && typeof more === "string") block[name] = (block[name] ?? "") + more;
+    }
   }
-  return blocks.map(({ json, ...block }) =>
-    json === undefined ? block : { ...block, input: JSON.parse(String(json)) },
-  );
+  return blocks.map(({ input = "", ...block }) => (input === "" ? block : { ...block, input: JSON.parse(input) }));
 }

@@ -1,6 +1,5 @@
 import { failure, failures } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
-import { operations } from "../kernel/protocol.ts";
 import type { Entry } from "../limits/entry.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
 import type { Attempt, AttemptOwner, AttemptParts } from "./attempt.ts";
@@ -10,9 +9,9 @@ import { convene } from "./council.ts";
 import type { Council } from "./council.ts";
 import { LimitedExchange } from "./limited.ts";
 import { traceHeaders } from "./head.ts";
-import { fetchImages } from "./media.ts";
+import { Lessons } from "./lessons.ts";
 import { prepare } from "./prepare.ts";
-import type { Learned, PreparedCall } from "./prepare.ts";
+import type { PreparedCall } from "./prepare.ts";
 import { Race } from "./race.ts";
 import { attemptReport, fromAttempt, triedTarget } from "./reports.ts";
 import { Reply } from "./reply.ts";
@@ -46,9 +45,8 @@ export class Exchange implements AttemptOwner, Ticking {
   readonly #turns: Turns;
   /** What counts it; absent where nothing is limited. */
   readonly #limited: LimitedExchange | undefined;
-  /** What was tried a second time because its connection had gone stale. */
-  #triedAgain: PlannedAttempt | undefined;
-  #learned = nothingLearned;
+  /** What was learned from the attempts so far. */
+  readonly #lessons: Lessons;
   #failedBefore: AttemptReport["after"];
   #attempt: Attempt | undefined;
   /** Several attempts that together tell one answer (`rescue: continue`). */
@@ -58,9 +56,6 @@ export class Exchange implements AttemptOwner, Ticking {
   #isRescued = false;
   readonly #race: Race | undefined;
   #council: Council | undefined;
-  #fetching: AbortController | undefined;
-  /** An image that the client named by URL cannot be had. */
-  #isWithoutMedia = false;
   /** The target that is waited for, and until when in monotonic milliseconds. */
   #waiting: { readonly planned: PlannedAttempt; readonly until: number } | undefined;
   #settled = false;
@@ -71,6 +66,7 @@ export class Exchange implements AttemptOwner, Ticking {
     this.#context = context;
     this.#turns = new Turns(input, context);
     this.#limited = LimitedExchange.of(input, context);
+    this.#lessons = new Lessons(context);
     this.#reply = new Reply(input, {
       clock: context.clock,
       trace: () => this.#trace(),
@@ -92,7 +88,7 @@ export class Exchange implements AttemptOwner, Ticking {
   #enter(): void {
     if (this.#input.plan.model.strategy !== "council") return this.#begin();
     const about = { input: this.#input, context: this.#context, turns: this.#turns, limited: this.#limited };
-    this.#council = convene({ ...about, learned: this.#learned, assembled: () => this.#begin() });
+    this.#council = convene({ ...about, learned: this.#lessons.learned, assembled: () => this.#begin() });
     if (this.#council === undefined) return this.#begin();
     this.#turns.first(this.#council.judge);
     this.#council.start();
@@ -140,7 +136,7 @@ export class Exchange implements AttemptOwner, Ticking {
     const { planned, firstAt } = attempt;
     const { retry } = failures[why.kind];
     const isAfresh = this.#rescue?.asksAfresh(attempt, why) === true;
-    if (isAfresh || (retry === "same" && this.#helps(attempt, why))) {
+    if (isAfresh || (retry === "same" && this.#lessons.help(attempt, why))) {
       this.#turns.first(planned);
       return this.#begin();
     }
@@ -154,29 +150,9 @@ export class Exchange implements AttemptOwner, Ticking {
     this.#begin();
   }
 
-  /** An endpoint answers: what it had no route for before is not asked of it again. */
   #answered(): void {
     this.#firstAt ??= this.#attempt?.firstAt;
-    if (this.#reply.isCommitted || this.#learned.missing.size === 0) return;
-    const { endpoint } = this.#attempt?.planned ?? {};
-    const missing = endpoint === undefined ? undefined : this.#learned.missing.get(endpoint);
-    if (endpoint !== undefined && missing !== undefined) this.#context.unserved.note(endpoint, missing);
-  }
-
-  /** Whether the same target is worth another try, and what is to be different then. */
-  #helps(attempt: Attempt, why: Failure): boolean {
-    const { planned, protocol } = attempt;
-    if (why.kind === "unserved" && protocol !== undefined) {
-      const { backend } = attempt.endpoint;
-      const missing = new Set([...(this.#learned.missing.get(planned.endpoint) ?? []), protocol]);
-      this.#learned = { ...this.#learned, missing: new Map([...this.#learned.missing, [planned.endpoint, missing]]) };
-      const left = backend.kind === "wire" ? backend.serves.filter((each) => !missing.has(each)) : [];
-      return left.some((each) => operations[each] === operations[protocol]);
-    }
-    if (this.#triedAgain === planned) return false;
-    this.#triedAgain = planned;
-    if (why.kind === "foreign-state") this.#learned = { ...this.#learned, stateless: true };
-    return true;
+    if (!this.#reply.isCommitted && this.#attempt !== undefined) this.#lessons.answered(this.#attempt);
   }
 
   tick(now: number): void {
@@ -239,7 +215,7 @@ export class Exchange implements AttemptOwner, Ticking {
 
   #send(planned: PlannedAttempt, endpoint: RelayEndpoint): void {
     const credential = this.#context.health.pick(planned.endpoint, planned.model, planned.credential);
-    const about = { context: this.#context, learned: this.#learned };
+    const about = { context: this.#context, learned: this.#lessons.learned };
     const wish = this.#rescue === undefined ? undefined : { prefix: this.#rescue.prefixFor(planned) };
     const council = this.#council?.wish();
     const prepared = prepare(
@@ -278,7 +254,7 @@ export class Exchange implements AttemptOwner, Ticking {
       input: this.#input,
       context: this.#context,
       owner: this,
-      again: planned === this.#triedAgain,
+      again: planned === this.#lessons.triedAgain,
       turn,
       entry,
       rescue: this.#rescue,
@@ -290,17 +266,10 @@ export class Exchange implements AttemptOwner, Ticking {
 
   /** Fetches images that the client named by URL, and then tries the target again; without them, the next one. */
   async #fetchMedia(urls: readonly string[], planned: PlannedAttempt): Promise<void> {
-    if (this.#isWithoutMedia) return this.#begin();
-    const fetching = (this.#fetching = new AbortController());
-    const answer = await fetchImages(urls, this.#context.media, fetching.signal);
+    const missing = await this.#lessons.fetchMedia(urls);
     if (this.#settled) return;
-    if (answer.ok) {
-      const fetched = new Map([...this.#learned.fetched, ...answer.value]);
-      this.#learned = { ...this.#learned, fetched };
-      return this.#try(planned);
-    }
-    this.#isWithoutMedia = true;
-    this.#failures.push(answer.failure);
+    if (missing === undefined) return this.#try(planned);
+    this.#failures.push(missing);
     this.#begin();
   }
 
@@ -385,7 +354,7 @@ export class Exchange implements AttemptOwner, Ticking {
     if (this.#settled) return;
     this.#settled = true;
     this.#context.ticker.unwatch(this);
-    this.#fetching?.abort();
+    this.#lessons.over();
     this.#council?.cancel();
     const attempt = this.#attempt;
     const spent =
@@ -407,5 +376,3 @@ export class Exchange implements AttemptOwner, Ticking {
     });
   }
 }
-
-const nothingLearned: Learned = { fetched: new Map(), stateless: false, missing: new Map() };
