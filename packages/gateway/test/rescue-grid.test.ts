@@ -49,7 +49,9 @@ const vendors = new Map(
         const [what = "", place = "0"] = model.split(".");
         response.writeHead(200, { "content-type": protocol.streamType });
         const events = streamOf(kind, what);
-        response.end(what === "whole" ? events.join("") : cutAt(events, Number(place)));
+        // Some break off by an event that nobody can read, in the same bytes.
+        const last = place.endsWith("x") ? (kind === "ollama" ? "{broken\n" : "data: {broken\n\n") : "";
+        response.end(what === "whole" ? events.join("") : cutAt(events, Number.parseInt(place, 10)) + last);
       });
       return [kind, recorder] as const;
     }),
@@ -215,7 +217,8 @@ for (const surface of surfaces) {
         const failed = { error: 0, off: 0 };
         const asked = Array.from({ length: 2 * streamOf(kind, "x").length }, (_, place) => place).flatMap((place) =>
           waysAt(place).map(async (way) => {
-            const heard = await surface.ask(`${way}-${kind}-${place}.${++number}`);
+            const isUnreadable = place % 4 === 2 && way === "continue";
+            const heard = await surface.ask(`${way}-${kind}-${place}${isUnreadable ? "x" : ""}.${++number}`);
             const about = `${way}, cut at ${place}: ${heard.raw}`;
             assert.equal(heard.status, 200, about);
             if (way === "off" && heard.broken) {

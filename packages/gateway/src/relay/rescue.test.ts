@@ -91,6 +91,36 @@ describe("continue", () => {
     assert.deepEqual(rig.told, { text: whole, error: undefined, finished: true });
   });
 
+  const malformed = "data: {broken\n\n";
+  const many = (texts: readonly string[]) => texts.map((text) => chunk({ content: text })).join("");
+
+  test("an attempt that fails with its first bytes has told nothing: any other answer takes its place", () => {
+    using rig = continuing();
+    rig.says([]);
+    rig.call.data(many(words.slice(0, 5)) + malformed);
+    rig.says(["another ", "answer"], "finish");
+    assert.deepEqual(rig.told, { text: "another answer", error: undefined, finished: true });
+    assert.equal(rig.scene.client.headers.get("x-patchbay-endpoint"), "second");
+  });
+
+  test("what goes on and fails with its first bytes has told nothing either", () => {
+    using rig = continuing();
+    rig.says(words.slice(0, 40), "reset");
+    rig.says([]);
+    rig.call.data(many(words.slice(0, 50)) + malformed);
+    rig.says(words, "finish");
+    assert.deepEqual(rig.told, { text: whole, error: undefined, finished: true });
+  });
+
+  test("what a whole body that has no finish says is told, and completed by the next", () => {
+    using rig = continuing();
+    rig.call.head(200, json);
+    rig.call.data(JSON.stringify({ choices: [{ index: 0, message: { role: "assistant", content: "one two" } }] }));
+    rig.call.end();
+    rig.says(["one two three"], "finish");
+    assert.deepEqual(rig.told, { text: "one two three", error: undefined, finished: true });
+  });
+
   test("what a broken attempt reported to have used is on record, and not on the bill", () => {
     using rig = continuing();
     const usage = (tokens: number) =>

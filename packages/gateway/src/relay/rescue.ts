@@ -124,6 +124,8 @@ class RescuedEncoder implements ClientEncoder {
   }
 
   push(events: readonly AnswerEvent[]): string {
+    // What fails with its first words has told nothing yet: then anybody may begin.
+    if (this.#join === undefined && this.#breaksWithin(events)) return "";
     let text = "";
     for (const event of events) {
       // After its finish the answer is whole, and its client may have read that: nothing takes it away.
@@ -148,6 +150,14 @@ class RescuedEncoder implements ClientEncoder {
 
   fail(why: Failure): Buffer {
     return Buffer.from(this.#ways.machine().push({ type: "failure", failure: why }).join(""));
+  }
+
+  /** Whether these events end in a failure, and not behind a finish. Notes what they say. */
+  #breaksWithin(events: readonly AnswerEvent[]): boolean {
+    const end = events.findIndex(({ type }) => type === "failure" || type === "finish");
+    if (events[end]?.type !== "failure") return false;
+    for (const event of events.slice(0, end + 1)) this.#observer.note(event);
+    return true;
   }
 
   #failed(): boolean {
