@@ -114,6 +114,17 @@ test("a client that leaves in the middle stops the members, and its key is charg
   assert.ok(remaining < 98_000, `${remaining} are left`);
 });
 
+test("no council is held over embeddings", async () => {
+  for (const name of names) upstreams[name].script(says(name));
+  const before = names.map((name) => upstreams[name].count);
+  const response = await house.post("/v1/embeddings", { model: "council/embed", input: "Hello" });
+  assert.equal(response.status, 200, await response.text());
+  assert.deepEqual(
+    names.map((name, index) => upstreams[name].count - (before[index] ?? 0)),
+    [1, 0, 0],
+  );
+});
+
 test("other protocols hold councils too", async () => {
   for (const name of names) upstreams[name].script(says(name));
   const response = await house.post("/v1/messages", {

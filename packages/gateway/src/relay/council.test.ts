@@ -111,6 +111,20 @@ describe("a council", () => {
     );
   });
 
+  test("a member whose connection had gone stale is asked once more", () => {
+    using rig = council();
+    rig.at(0).fail("stale-connection");
+    assert.deepEqual([rig.sends, rig.at(2).call.fresh], [3, true]);
+    answers(rig.at(2), "left");
+    answers(rig.at(1), "right");
+    assert.match(sent(rig.at(3)).messages.at(-1)?.content ?? "", /2 answers were/u);
+    rig[Symbol.dispose]();
+    using other = council();
+    for (const index of [0, 1]) other.at(index).fail("stale-connection");
+    for (const index of [2, 3]) other.at(index).fail("stale-connection");
+    assert.equal(sent(other.at(4)).messages.length, 1, "and no more than once");
+  });
+
   test("without any member's answer the judge answers alone", () => {
     using rig = council();
     rig.at(0).fail("unreachable");

@@ -2,6 +2,7 @@ import type { EventBackend, Flow } from "../backends/types.ts";
 import type { AnswerEvent } from "../kernel/event.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
+import { operations } from "../kernel/protocol.ts";
 import type { Usage } from "../kernel/usage.ts";
 import type { Entry } from "../limits/entry.ts";
 import type { CanonicalRequest } from "../kernel/request.ts";
@@ -49,6 +50,8 @@ interface Member {
   sentAt: number;
   opinion?: Opinion;
   isOver: boolean;
+  /** Its connection had gone stale, and it was asked once more. */
+  isAgain: boolean;
 }
 
 /**
@@ -78,7 +81,7 @@ export class Council {
     this.#input = { ...input, body: { ...input.body, stream: false } };
     this.#settings = { ...defaults, ...input.plan.model.council };
     this.#startedAt = context.clock.monotonic();
-    this.#members = members.map((planned) => ({ planned, sentAt: this.#startedAt, isOver: false }));
+    this.#members = members.map((planned) => ({ planned, sentAt: this.#startedAt, isOver: false, isAgain: false }));
   }
 
   start(): void {
@@ -199,6 +202,7 @@ export class Council {
     const { clock } = this.#parts.context;
     const { id, settings } = this.#input;
     const { model } = member.planned;
+    const { isAgain } = member;
     const events: AnswerEvent[] = [];
     let size = 0;
     const backend =
@@ -215,12 +219,18 @@ export class Council {
             credential,
             limit: settings.answer,
             now: () => clock.now(),
+            fresh: isAgain,
           });
     const request: CanonicalRequest = call.kind === "events" ? call.request : { operation: "embed", model, inputs: [] };
     const flow = backend.run(request, {
       event: (event) => {
         if (member.isOver) return;
-        if (event.type === "failure") return this.#failed(member, event.failure);
+        if (event.type === "failure") {
+          // It was never read.
+          if (event.failure.kind !== "stale-connection" || isAgain) return this.#failed(member, event.failure);
+          member.isAgain = true;
+          return this.#listen(member, call, credential);
+        }
         events.push(event);
         size += event.type === "part-delta" ? event.text.length : 0;
         if (size <= settings.answer) return;
@@ -229,6 +239,8 @@ export class Council {
       },
       end: () => this.#answered(member, call, events),
     });
+    // It may have ended, and been asked again, before it was handed over.
+    if (member.isAgain !== isAgain) return;
     member.flow = flow;
     if (member.isOver) flow.cancel();
   }
@@ -278,7 +290,7 @@ export function convene(parts: CouncilParts): Council | undefined {
   const { plan, endpoints } = parts.input;
   const { health } = parts.context;
   const { model, attempts, spare = [] } = plan;
-  if (model.strategy !== "council") return undefined;
+  if (model.strategy !== "council" || operations[parts.input.codec.protocol] !== "generate") return undefined;
   const all = [...attempts, ...spare];
   const wanted = model.council?.judge ?? model.targets[0];
   const listed = all.find((each) => each.endpoint === wanted?.endpoint && each.model === wanted.model);
