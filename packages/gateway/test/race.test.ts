@@ -15,7 +15,12 @@ const targets = [
 ];
 const house = await startHouse({
   document: {
-    endpoints: [endpoint("first", first.url), endpoint("second", second.url)],
+    endpoints: [
+      endpoint("first", first.url),
+      endpoint("second", second.url),
+      { ...endpoint("first-limited", first.url), limits: { requestsPerMinute: 1 } },
+      { ...endpoint("second-limited", second.url), limits: { requestsPerMinute: 1 } },
+    ],
     models: [
       {
         name: "raced/*",
@@ -25,6 +30,12 @@ const house = await startHouse({
         price: { input: 1, output: 1 },
       },
       { name: "quick/*", strategy: "race", hedge: { after: "40ms" }, targets },
+      {
+        name: "limited/*",
+        strategy: "race",
+        hedge: { after: "40ms" },
+        targets: targets.map((target) => ({ ...target, endpoint: `${target.endpoint}-limited` })),
+      },
       { name: "mended/*", strategy: "race", hedge: { after: "40ms" }, rescue: "continue", targets },
     ],
   },
@@ -90,6 +101,15 @@ for (const stream of [true, false]) {
     assert.deepEqual([row.status, row.costMicroDollars], [502, undefined]);
   });
 }
+
+test("both count for the limits of their endpoints", async () => {
+  first.script({ kind: "silence" });
+  second.script(answer("two"));
+  const once = await ask(house, { model: `limited/case-${cases++}`, stream: true });
+  assert.equal(once.text, "two");
+  const again = await ask(house, { model: `limited/case-${cases++}`, stream: true });
+  assert.equal(again.status, 429);
+});
 
 test("a winner that is cut afterwards ends in an error, and its loser stays stopped", async () => {
   const cut: Behaviour = { kind: "cut", text: "one two three", after: 2, how: "end" };

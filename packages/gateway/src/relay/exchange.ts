@@ -15,6 +15,7 @@ import type { PreparedCall } from "./prepare.ts";
 import { Race } from "./race.ts";
 import { attemptReport, fromAttempt, triedTarget } from "./reports.ts";
 import { Reply } from "./reply.ts";
+import type { ReplyOwner } from "./reply.ts";
 import { Rescue } from "./rescue.ts";
 import type { Ticking } from "./ticker.ts";
 import { Turns } from "./turns.ts";
@@ -35,7 +36,7 @@ import type { AttemptReport, ExchangeInput, RelayContext, RelayEndpoint, TriedTa
  *     leaves or stops reading.
  *  6. settle exactly once, before the last bytes go out: ledger, metrics, log. Whatever happened.
  */
-export class Exchange implements AttemptOwner, Ticking {
+export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
   readonly #input: ExchangeInput;
   readonly #context: RelayContext;
   readonly #failures: Failure[] = [];
@@ -67,12 +68,7 @@ export class Exchange implements AttemptOwner, Ticking {
     this.#turns = new Turns(input, context);
     this.#limited = LimitedExchange.of(input, context);
     this.#lessons = new Lessons(context);
-    this.#reply = new Reply(input, {
-      clock: context.clock,
-      trace: () => this.#trace(),
-      pause: () => this.#attempt?.pause(),
-      resume: () => this.#attempt?.resume(),
-    });
+    this.#reply = new Reply(input, this, context.clock);
     const { rescue, strategy, hedge } = input.plan.model;
     if (input.body.stream && rescue === "continue") this.#rescue = new Rescue(input.settings.answer);
     if (strategy === "race") this.#race = new Race(hedge, { health: context.health, stream: input.body.stream });
@@ -105,7 +101,7 @@ export class Exchange implements AttemptOwner, Ticking {
     if (this.#attempt !== undefined) this.#reportAttempt(this.#attempt);
     this.#settle(200, bytes.length);
     // The head of a stream that was mended named who had begun it.
-    this.#reply.end(bytes, this.#reply.isCommitted && this.#isRescued ? this.#trace() : undefined);
+    this.#reply.end(bytes, this.#reply.isCommitted && this.#isRescued ? this.trace() : undefined);
   }
 
   /** In a race, whoever begins has won it. */
@@ -304,8 +300,16 @@ export class Exchange implements AttemptOwner, Ticking {
     this.#reply.refuse(answer);
   }
 
+  pause(): void {
+    this.#attempt?.pause();
+  }
+
+  resume(): void {
+    this.#attempt?.resume();
+  }
+
   /** What the client is told of who answers, and of its limits. */
-  #trace(): string[] {
+  trace(): string[] {
     const headers = traceHeaders(this.#turns.count, this.#attempt, this.#isRescued);
     if (this.#limited !== undefined) headers.push(...this.#limited.headers());
     return headers;

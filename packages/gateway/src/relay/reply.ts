@@ -3,19 +3,20 @@ import { contentHeaders } from "./head.ts";
 import { Holding } from "./holding.ts";
 import type { ExchangeInput } from "./types.ts";
 
-export interface ReplyParts {
-  readonly clock: Pick<Clock, "monotonic">;
+/** Whose answer it is. */
+export interface ReplyOwner {
   /** What the head says of who answered; names and values in turn. */
-  readonly trace: () => string[];
+  trace(): string[];
   /** The client reads more slowly than is written. */
-  readonly pause: () => void;
-  readonly resume: () => void;
+  pause(): void;
+  resume(): void;
 }
 
 /** The client's side of an exchange: its head, what was sent, what is kept back, and how slowly it is read. */
 export class Reply {
   readonly #input: ExchangeInput;
-  readonly #parts: ReplyParts;
+  readonly #owner: ReplyOwner;
+  readonly #clock: Clock;
   /** The answer that is kept back until it is complete (`rescue: hold`). */
   #holding: Holding | undefined;
   #lastWriteAt: number;
@@ -27,9 +28,10 @@ export class Reply {
   /** Bytes sent, but for the last ones. */
   bytes = 0;
 
-  constructor(input: ExchangeInput, parts: ReplyParts) {
+  constructor(input: ExchangeInput, owner: ReplyOwner, clock: Clock) {
     this.#input = input;
-    this.#parts = parts;
+    this.#owner = owner;
+    this.#clock = clock;
     this.#lastWriteAt = input.startedAt;
     if (input.body.stream && input.plan.model.rescue === "hold") this.#holding = new Holding(input.settings.answer);
     input.client.onDrained = () => this.#drained();
@@ -70,7 +72,7 @@ export class Reply {
   open(length?: number): void {
     if (this.isOpen) return;
     this.isOpen = true;
-    this.#input.client.open(200, [...contentHeaders(this.#input, length), ...this.#parts.trace()]);
+    this.#input.client.open(200, [...contentHeaders(this.#input, length), ...this.#owner.trace()]);
   }
 
   /** Ends an answer. @param trailers Names and values in turn. */
@@ -82,7 +84,7 @@ export class Reply {
   /** Answers with a failure, as long as no head was sent. */
   refuse(answer: { readonly status: number; readonly headers: readonly string[]; readonly body: Buffer }): void {
     this.isOpen = true;
-    this.#input.client.open(answer.status, [...answer.headers, ...this.#parts.trace()]);
+    this.#input.client.open(answer.status, [...answer.headers, ...this.#owner.trace()]);
     this.#input.client.end(answer.body, this.#input.settings.stall);
   }
 
@@ -98,16 +100,16 @@ export class Reply {
 
   #write(bytes: Buffer): void {
     this.bytes += bytes.length;
-    this.#lastWriteAt = this.#parts.clock.monotonic();
+    this.#lastWriteAt = this.#clock.monotonic();
     if (this.#input.client.write(bytes)) return;
     this.#stalledAt ??= this.#lastWriteAt;
     // Each time: another attempt than the one that was paused may be writing.
-    this.#parts.pause();
+    this.#owner.pause();
   }
 
   #drained(): void {
     if (!this.isStalled) return;
     this.#stalledAt = undefined;
-    this.#parts.resume();
+    this.#owner.resume();
   }
 }
