@@ -188,7 +188,7 @@ async function overSocket(model: string): Promise<Heard> {
 
 /** What differs between the ways does not depend on the place. */
 function waysAt(place: number): readonly Way[] {
-  return place % 10 === 0 ? ways : place % 4 === 0 ? ["error", "continue"] : ["continue"];
+  return place % 10 === 0 ? ways : place % 6 === 0 ? ["error", "continue"] : ["continue"];
 }
 
 let number = 0;
@@ -235,7 +235,7 @@ for (const surface of surfaces) {
           }),
         );
         await Promise.all(asked);
-        assert.ok(failed.error > 1 && failed.off > 0, JSON.stringify(failed));
+        assert.ok(failed.error > 0 && failed.off > 0, JSON.stringify(failed));
       });
     }
   });

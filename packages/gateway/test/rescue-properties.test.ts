@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { failure } from "../src/kernel/failure.ts";
 import type { Failure } from "../src/kernel/failure.ts";
+import type { CanonicalRequest } from "../src/kernel/request.ts";
 import { TranslatedStream } from "../src/relay/interpreter.ts";
 import { Rescue } from "../src/relay/rescue.ts";
 import { anyAnswer, cut } from "./support/arbitraries.ts";
@@ -11,7 +12,7 @@ import { grammars } from "./support/grammars.ts";
 import type { Ending } from "./support/grammars.ts";
 import { codecOf, decoded, generating, Pipeline } from "./support/pipeline.ts";
 import type { Generating } from "./support/pipeline.ts";
-import { comparable, spoken, vendorStream } from "./support/spoken.ts";
+import { comparable, rooms, spoken, vendorStream } from "./support/spoken.ts";
 import type { Spoken } from "./support/spoken.ts";
 import type { Answer } from "./support/vendors/scene.ts";
 
@@ -19,19 +20,28 @@ import type { Answer } from "./support/vendors/scene.ts";
 
 const pipeline = new Pipeline();
 
+const requests = new Map<Generating, CanonicalRequest>();
+function asked(client: Generating): CanonicalRequest {
+  const request = requests.get(client) ?? pipeline.ask(client, client, asks[client]).request;
+  requests.set(client, request);
+  return request;
+}
+
 interface Try {
   readonly pieces: readonly Buffer[];
+  /** Where it comes from another backend than the others. */
+  readonly backend?: Generating;
   /** The connection is lost, rather than closed. */
   readonly isReset: boolean;
 }
 
 /** What a client is told by attempts one after the other, as long as they fail. */
-function rescued(client: Generating, backend: Generating, tries: readonly Try[]): string {
-  const { request } = pipeline.ask(client, backend, asks[client]);
+function rescued(client: Generating, usual: Generating, tries: readonly Try[]): string {
+  const request = asked(client);
   const rescue = new Rescue(1 << 20);
   let text = "";
   let why: Failure | undefined;
-  for (const [index, { pieces, isReset }] of tries.entries()) {
+  for (const [index, { pieces, isReset, backend = usual }] of tries.entries()) {
     const answer = () => ({
       id: "request",
       created: 1_700_000_000,
@@ -77,13 +87,11 @@ function heard(client: Generating, stream: string): object {
 const bytesOf = (backend: Generating, answer: Answer, id = "1") =>
   Buffer.from(vendorStream(backend, answer).join("").replaceAll("call_1_", `call_${id}_`));
 
+/** Short, since it is broken off at every byte. */
 const whole: Answer = {
-  reasoning: "Hm, é✓😀.",
-  text: "So it is said 😀 in two.",
-  calls: [
-    { name: "f", arguments: '{"a":"é","b":[1,2]}' },
-    { name: "g", arguments: "{}" },
-  ],
+  reasoning: "Hm é",
+  text: "So 😀",
+  calls: [{ name: "f", arguments: '{"a":"é"}' }],
   usage: { input: 9, output: 5 },
 };
 
@@ -99,6 +107,32 @@ for (const [index, client] of generating.entries()) {
       const told = rescued(client, backend, [{ pieces: [bytes.subarray(0, place)], isReset: place % 2 === 0 }, again]);
       assert.equal(endingOf(client, told), "success");
       assert.deepEqual(heard(client, told), expected, `broken off at ${place}: ${told}`);
+    }
+  });
+}
+
+for (const first of generating) {
+  test(`the same answer of a backend of another protocol goes on: after ${first}`, () => {
+    for (const second of generating) {
+      for (const said of [whole, { ...whole, text: "" }, { calls: whole.calls ?? [] }, { text: "Only text." }]) {
+        const { reasoning, calls } = rooms[first];
+        const both = { reasoning: reasoning && rooms[second].reasoning, calls: calls && rooms[second].calls };
+        const { reasoning: thought, calls: called, ...rest } = said as Answer;
+        const answer = {
+          ...rest,
+          ...(both.reasoning && thought !== undefined && { reasoning: thought }),
+          ...(both.calls && called !== undefined && { calls: called }),
+        };
+        const events = vendorStream(first, answer);
+        const again = { pieces: [bytesOf(second, answer, "2")], isReset: false, backend: second };
+        const expected = heard("openai-chat", rescued("openai-chat", first, [again]));
+        for (let place = 0; place <= events.length; place++) {
+          const begun = { pieces: [Buffer.from(events.slice(0, place).join(""))], isReset: true };
+          const told = rescued("openai-chat", first, [begun, again]);
+          assert.equal(endingOf("openai-chat", told), "success", `${second} at ${place}: ${told}`);
+          assert.deepEqual(heard("openai-chat", told), expected, `${second} at ${place}: ${told}`);
+        }
+      }
     }
   });
 }
@@ -161,7 +195,7 @@ for (const client of generating) {
             );
           },
         ),
-        { numRuns: 6 },
+        { numRuns: 5 },
       );
     });
   }

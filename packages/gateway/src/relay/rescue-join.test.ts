@@ -286,7 +286,8 @@ const anyAnswer = fastCheck.array(anyPart, { maxLength: 4 });
 /** What counts: what is shown of the thoughts may come from any attempt. */
 const content = (said: readonly { readonly type: string; readonly text: string }[]) =>
   said
-    .filter(({ type }) => type !== "reasoning")
+    // An empty text is none.
+    .filter(({ type, text: each }) => type !== "reasoning" && each !== "")
     .map(({ type, text: each }) => `${type} ${type === "call" ? each.replaceAll(" ", "") : each}`);
 
 test("whatever breaks where, and whatever comes behind it: one whole answer, or the beginning of one and a failure", () => {

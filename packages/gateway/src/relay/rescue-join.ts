@@ -89,6 +89,8 @@ type Fate =
   | { readonly kind: "continued"; readonly part: ToldPart; held: string; alike: number }
   /** A call is told when it is whole. */
   | { readonly kind: "call"; readonly head: CallHead; arguments: string }
+  /** A text that says nothing yet: not every backend begins one. */
+  | { readonly kind: "empty"; readonly head: PartHead }
   | { readonly kind: "unshown" };
 
 /**
@@ -210,7 +212,8 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
         return this.#reasoning(number, head);
       case "text":
       case "refusal":
-        return this.#text(number, head);
+        this.#fates.set(number, { kind: "empty", head });
+        return [];
       default:
         if (this.#isCatchingUp) return this.#deviates();
         this.#told.isBeyondJoining = true;
@@ -238,7 +241,6 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
     if (this.#tail !== undefined) this.#fates.set(number, { kind: "continued", part, held: "", alike: 0 });
     else {
       this.#fates.set(number, { kind: "compared", part, at: 0 });
-      if (part.text === "") this.#matched++;
     }
     return [];
   }
@@ -263,6 +265,11 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
         return this.#calls > this.#limit
           ? this.#fails(`The calls of an answer are larger than ${this.#limit} bytes.`)
           : [];
+      case "empty": {
+        if (event.text === "") return [];
+        const begun = this.#text(event.part, fate.head);
+        return this.#isOver ? begun : [...begun, ...this.#delta(event)];
+      }
       case "compared":
         return this.#compare(fate, event);
       case "continued":
@@ -343,6 +350,12 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
       case "continued": {
         const rest = this.#goOn(fate, event.part, true);
         return this.#isOver ? rest : [...rest, ...ended(fate.part, event)];
+      }
+      case "empty": {
+        // It may hold state all the same, such as a signature.
+        if (event.keep === undefined || this.#isCatchingUp) return [];
+        const begun = this.#tell(event.part, fate.head, undefined);
+        return [...begun, ...this.#partEnd(event)];
       }
       case "call":
         return this.#call(fate, event);
