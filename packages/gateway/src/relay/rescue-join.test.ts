@@ -180,6 +180,22 @@ describe("what stands beside the texts", () => {
     assert.deepEqual(second, [start("b"), ...said("hi")]);
   });
 
+  test("a text that says nothing takes no part, but for the state that it may hold", () => {
+    const empty = (part: number, keep?: string): AnswerEvent[] => [
+      { type: "part-start", candidate: 0, part, head },
+      { type: "part-end", candidate: 0, part, ...(keep !== undefined && { keep: { gemini: { signature: keep } } }) },
+    ];
+    const whole = [call('{"x":1}'), text("hi")];
+    const second = answer(whole, "b");
+    const { said, faults } = joined([
+      { events: [...answer(whole).slice(0, 1), ...empty(7), ...answer(whole).slice(1, -3)] },
+      { events: second },
+    ]);
+    assert.deepEqual([said, faults], [whole, []]);
+    const [told] = each([start("a"), ...empty(0), ...empty(1, "s")]);
+    assert.deepEqual(told?.slice(1), empty(0, "s"));
+  });
+
   test("vendors' fields are told once", () => {
     const [first, second] = each(
       [start("a"), ...said("hi"), note("x")],
