@@ -72,7 +72,8 @@ for (const stream of [true, false]) {
     const lost = first.calls.at(-1);
     await lost?.ended;
     assert.equal(lost?.aborted, true);
-    assert.ok((lost.endedAt ?? Infinity) - answered < 250, "it was let go too late");
+    // On an idle machine at once; `relay/race.test.ts` tells without a clock.
+    assert.ok((lost.endedAt ?? Infinity) - answered < 1000, "it was let go too late");
     const row = await rowOf(house, outcome.id);
     assert.deepEqual(
       [row.endpoint, row.attempts, row.status, row.inputTokens, row.outputTokens, row.costMicroDollars],
