@@ -193,7 +193,7 @@ for (const client of generating) {
             );
           },
         ),
-        { numRuns: 5 },
+        { numRuns: 3 },
       );
     });
   }
