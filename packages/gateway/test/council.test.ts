@@ -68,6 +68,63 @@ test("when nobody answers, the client is told", async () => {
   assert.equal(outcome.status, 502);
 });
 
+test("members and the judge are told of the tools, and the judge's call reaches the client", async () => {
+  const tools = [{ type: "function", function: { name: "look", parameters: { type: "object", properties: {} } } }];
+  const calls: Behaviour = { kind: "answer", toolCalls: [{ id: "call-1", name: "look", arguments: '{"at":"sea"}' }] };
+  const outcome = await run({ left: calls, right: says("Look."), judge: calls }, true, { tools });
+  assert.equal(outcome.finishReason, "tool_calls");
+  assert.match(outcome.heard, /would call the tool look with: /u);
+  for (const name of names) assert.deepEqual(field(upstreams[name].calls.at(-1)?.json, "tools"), tools);
+});
+
+test("members see the client's images", async () => {
+  const content = [
+    { type: "text", text: "What is it?" },
+    { type: "image_url", image_url: { url: "data:image/png;base64,aGk=" } },
+  ];
+  await run({ left: says("a"), right: says("b"), judge: says("c") }, false, { messages: [{ role: "user", content }] });
+  for (const name of names) {
+    const sent = field(upstreams[name].calls.at(-1)?.json, "messages", 0, "content", 1, "image_url", "url");
+    assert.equal(sent, "data:image/png;base64,aGk=");
+  }
+});
+
+test("a client that leaves in the middle stops the members, and its key is charged for what they may have read", async () => {
+  const { key } = await house.issue({ limits: { tokensPerDay: 100_000 } });
+  const asked = async (model: string, signal?: AbortSignal) =>
+    fetch(`${house.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+      body: JSON.stringify({ model, max_tokens: 2000, messages: [{ role: "user", content: "Hello" }] }),
+      ...(signal && { signal }),
+    });
+  for (const name of names) upstreams[name].script({ kind: "silence" });
+  const before = upstreams.left.count;
+  const leaving = new AbortController();
+  const left = asked("council/left", leaving.signal).catch(() => undefined);
+  await upstreams.left.reached(before + 1);
+  leaving.abort();
+  await left;
+  await upstreams.left.calls.at(-1)?.ended;
+  assert.equal(upstreams.left.calls.at(-1)?.aborted, true);
+  for (const name of names) upstreams[name].script(says(name));
+  const response = await asked("council/next");
+  await response.body?.cancel();
+  const remaining = Number(response.headers.get("x-ratelimit-remaining-tokens"));
+  assert.ok(remaining < 98_000, `${remaining} are left`);
+});
+
+test("no council is held over embeddings", async () => {
+  for (const name of names) upstreams[name].script(says(name));
+  const before = names.map((name) => upstreams[name].count);
+  const response = await house.post("/v1/embeddings", { model: "council/embed", input: "Hello" });
+  assert.equal(response.status, 200, await response.text());
+  assert.deepEqual(
+    names.map((name, index) => upstreams[name].count - (before[index] ?? 0)),
+    [1, 0, 0],
+  );
+});
+
 test("other protocols hold councils too", async () => {
   for (const name of names) upstreams[name].script(says(name));
   const response = await house.post("/v1/messages", {

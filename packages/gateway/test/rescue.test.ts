@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { request } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { after, describe, test } from "node:test";
 import { ask, rowOf } from "./support/exchange.ts";
 import type { Outcome } from "./support/exchange.ts";
 import { startHouse } from "./support/house.ts";
-import { field } from "./support/read-stream.ts";
+import { field, readStream } from "./support/read-stream.ts";
 import { startUpstream } from "./support/upstream.ts";
 import type { Behaviour, Call } from "./support/upstream.ts";
 
@@ -146,6 +148,25 @@ describe("a cut after 40 of 60 tokens", () => {
       assert.deepEqual(answered(outcome), complete, way);
       assert.deepEqual(outcome.calls, [1, 1], way);
     }
+  });
+
+  test("the trailers name who completed it, and the ledger tells of both", async () => {
+    first.script(cut);
+    second.script(good);
+    const { promise, resolve } = Promise.withResolvers<IncomingMessage>();
+    const sent = request(`${house.url}/v1/chat/completions`, { method: "POST" }, resolve);
+    const messages = [{ role: "user", content: "Hello" }];
+    sent.end(JSON.stringify({ model: `continue/case-${cases++}`, stream: true, messages }));
+    const response = await promise;
+    assert.equal(response.headers["x-patchbay-endpoint"], "first");
+    const stream = await readStream(response);
+    assert.equal(stream.text, whole);
+    assert.deepEqual(
+      [response.trailers["x-patchbay-rescued"], response.trailers["x-patchbay-endpoint"]],
+      ["true", "second"],
+    );
+    const row = await rowOf(house, String(response.headers["x-request-id"]));
+    assert.equal(field(JSON.parse(row.route ?? "{}"), "rescued"), true);
   });
 
   test("the accounts name the target that completed it, and its usage", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { parseExact, parseExactObject } from "../src/codecs/shared/exact.ts";
+import { parseExactObject } from "../src/codecs/shared/exact.ts";
 import type { AnswerEvent } from "../src/kernel/event.ts";
 import type { Json } from "../src/kernel/json.ts";
 import { anyAnswer, anyEvents, anyProtocol, anyText, cut, mutated } from "./support/arbitraries.ts";
@@ -9,31 +9,11 @@ import { asks } from "./support/asks.ts";
 import { grammars } from "./support/grammars.ts";
 import { decoded, decodedWhole, encoded, failureIn, generating, Pipeline } from "./support/pipeline.ts";
 import type { Generating } from "./support/pipeline.ts";
-import { rooms, spoken, vendorStream, vendorWhole } from "./support/spoken.ts";
-import type { Spoken } from "./support/spoken.ts";
+import { comparable, rooms, spoken, vendorStream, vendorWhole } from "./support/spoken.ts";
 
 const pipeline = new Pipeline();
 const pairs = generating.flatMap((client) => generating.map((backend) => ({ client, backend })));
 const named = ({ client, backend }: (typeof pairs)[number]) => `${backend} to ${client}`;
-
-/** What can be compared of an answer that a client of this protocol has; arguments are JSON with all its digits. */
-function comparable(said: Spoken, client: Generating): object {
-  const { reasoning, calls, cached } = rooms[client];
-  const { usage } = said;
-  // Of calls, clients of `/api/generate` hear, although none of its vendors make any.
-  const hearsCalls = calls || client === "ollama-generate";
-  return {
-    text: said.text,
-    refusal: said.refusal,
-    reasoning: reasoning ? said.reasoning : "",
-    calls: hearsCalls
-      ? said.calls.map((call) => ({ ...call, arguments: JSON.stringify(parseExact(call.arguments)) }))
-      : [],
-    finish: hearsCalls || said.finish !== "tool-calls" ? said.finish : "stop",
-    usage: [usage?.inputTokens, usage?.outputTokens, cached ? (usage?.cacheReadTokens ?? 0) : 0],
-    failure: said.failure,
-  };
-}
 
 for (const pair of pairs) {
   const { client, backend } = pair;

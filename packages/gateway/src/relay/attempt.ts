@@ -206,7 +206,7 @@ export abstract class Attempt implements Ticking {
   protected pass(bytes: Buffer): void {
     const { seen } = this;
     if (this.firstAt === undefined) {
-      if (seen.failure !== undefined) return this.giveUp(seen.failure);
+      if (seen.failure !== undefined && !this.#isTold(bytes)) return this.giveUp(seen.failure);
       this.#pending.push(bytes);
       this.#pendingBytes += bytes.length;
       if (!seen.started) {
@@ -238,6 +238,7 @@ export abstract class Attempt implements Ticking {
       }
       return this.complete(bytes);
     }
+    if (this.firstAt === undefined && this.#isTold(bytes)) this.#begin();
     if (this.firstAt !== undefined && bytes.length > 0) this.owner.deliver(bytes);
     this.giveUp(
       seen.failure ?? failure("broken-stream", `${this.endpoint.name} ended its answer before it was complete.`),
@@ -249,6 +250,11 @@ export abstract class Attempt implements Ticking {
     if (answer.seen.failure !== undefined) return this.giveUp(answer.seen.failure);
     if (this.firstAt === undefined) this.#begin();
     this.complete(answer.bytes);
+  }
+
+  /** Where several attempts tell one answer, what was written down as told must reach the client. */
+  #isTold(bytes: Buffer): boolean {
+    return this.#rescue !== undefined && bytes.length > 0;
   }
 
   #begin(): void {

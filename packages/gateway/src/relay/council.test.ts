@@ -111,6 +111,20 @@ describe("a council", () => {
     );
   });
 
+  test("a member whose connection had gone stale is asked once more", () => {
+    using rig = council();
+    rig.at(0).fail("stale-connection");
+    assert.deepEqual([rig.sends, rig.at(2).call.fresh], [3, true]);
+    answers(rig.at(2), "left");
+    answers(rig.at(1), "right");
+    assert.match(sent(rig.at(3)).messages.at(-1)?.content ?? "", /2 answers were/u);
+    rig[Symbol.dispose]();
+    using other = council();
+    for (const index of [0, 1]) other.at(index).fail("stale-connection");
+    for (const index of [2, 3]) other.at(index).fail("stale-connection");
+    assert.equal(sent(other.at(4)).messages.length, 1, "and no more than once");
+  });
+
   test("without any member's answer the judge answers alone", () => {
     using rig = council();
     rig.at(0).fail("unreachable");
@@ -177,6 +191,48 @@ describe("a council", () => {
       ["cancelled", "cancelled"],
     );
     assert.equal(rig.scene.observer.exchanges.length, 1);
+  });
+
+  test("members that have answered are accounted for when the client leaves before the judge is asked", () => {
+    using rig = council();
+    answers(rig.at(0), "left");
+    rig.scene.client.leave();
+    const [report] = rig.scene.observer.exchanges;
+    assert.deepEqual([report?.status, report?.usage], [499, undefined], "what the other one took is unknown");
+  });
+
+  test("when nobody can be asked to judge, the first member's answer stands", () => {
+    using rig = council({ endpoints: ["judge", "left"] });
+    const { health } = rig.scene.context;
+    health.cooldowns.start({ endpoint: "judge", model: "actual" }, 60_000, "overloaded");
+    answers(rig.at(0), "left");
+    rig.at(1).fail("unreachable");
+    assert.equal(rig.told.text, "left");
+    assert.equal(rig.scene.observer.exchanges[0]?.status, 200);
+  });
+
+  test("a large council has sixteen members, and a judge all the same", () => {
+    using rig = council({ endpoints: ["judge", ...Array.from({ length: 30 }, (_, index) => `member${index}`)] });
+    assert.equal(rig.sends, 16);
+    for (let index = 0; index < 16; index++) answers(rig.at(index), "a");
+    judges(rig.at(16), "so");
+    assert.equal(rig.told.text, "so");
+  });
+
+  test("a judge that breaks off is told of, or continued by another judge, and never by a member's answer", () => {
+    for (const rescue of ["error", "continue"] as const) {
+      using rig = council({ model: { rescue } });
+      answers(rig.at(0), "left");
+      answers(rig.at(1), "right");
+      rig.says(["so ", "it "], "reset", rig.at(2));
+      if (rescue === "error")
+        assert.deepEqual(rig.told, { text: "so it ", error: "The test says so.", finished: false });
+      else {
+        assert.match(sent(rig.at(3)).messages.at(-1)?.content ?? "", /2 answers were/u);
+        rig.says(["so it ", "is"], "finish");
+        assert.deepEqual(rig.told, { text: "so it is", error: undefined, finished: true });
+      }
+    }
   });
 
   test("a client that waits for its council is kept alive", () => {

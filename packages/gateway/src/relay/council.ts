@@ -2,11 +2,13 @@ import type { EventBackend, Flow } from "../backends/types.ts";
 import type { AnswerEvent } from "../kernel/event.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
+import { operations } from "../kernel/protocol.ts";
+import type { Usage } from "../kernel/usage.ts";
 import type { Entry } from "../limits/entry.ts";
 import type { CanonicalRequest } from "../kernel/request.ts";
 import type { CouncilSettings, PlannedAttempt } from "../routing/types.ts";
 import { memberRequest, rendered, usageOf, withAnswers, withUsage } from "./council-words.ts";
-import { FanOut } from "./fan-out.ts";
+import { FanOut, sumOf } from "./fan-out.ts";
 import { fetchImages } from "./media.ts";
 import { prepare } from "./prepare.ts";
 import type { Learned, PreparedCall, Wish } from "./prepare.ts";
@@ -16,6 +18,9 @@ import { staged } from "./staged.ts";
 import type { Turn } from "./turn.ts";
 import type { Turns } from "./turns.ts";
 import type { ExchangeInput, RelayContext } from "./types.ts";
+
+/** Most members; whoever comes later in the plan is left out. */
+const mostMembers = 16;
 
 /** How a council is held where its model says nothing. */
 const defaults: CouncilSettings = { tokens: 4096, patience: 60_000 };
@@ -45,6 +50,8 @@ interface Member {
   sentAt: number;
   opinion?: Opinion;
   isOver: boolean;
+  /** Its connection had gone stale, and it was asked once more. */
+  isAgain: boolean;
 }
 
 /**
@@ -74,7 +81,7 @@ export class Council {
     this.#input = { ...input, body: { ...input.body, stream: false } };
     this.#settings = { ...defaults, ...input.plan.model.council };
     this.#startedAt = context.clock.monotonic();
-    this.#members = members.map((planned) => ({ planned, sentAt: this.#startedAt, isOver: false }));
+    this.#members = members.map((planned) => ({ planned, sentAt: this.#startedAt, isOver: false, isAgain: false }));
   }
 
   start(): void {
@@ -122,6 +129,18 @@ export class Council {
       change: (request) => (answers.length === 0 ? request : withAnswers(request, answers, id)),
       stage: () => withUsage(spent),
     };
+  }
+
+  /**
+   * What was spent where the judge was not asked: the sum of what the members report, without counts where one was
+   * stopped or does not tell; undefined when none was asked.
+   */
+  get spent(): { readonly planned: PlannedAttempt; readonly usage: Usage | undefined } | undefined {
+    const asked = this.#members.filter(({ turn }) => turn !== undefined);
+    const [first] = asked;
+    if (first === undefined) return undefined;
+    const usages = asked.map(({ opinion }) => (opinion === undefined ? undefined : usageOf(opinion.events)));
+    return { planned: first.planned, usage: sumOf(usages) };
   }
 
   /** The answer that stands when the judge has failed: the first member's; undefined when there is none. */
@@ -183,6 +202,7 @@ export class Council {
     const { clock } = this.#parts.context;
     const { id, settings } = this.#input;
     const { model } = member.planned;
+    const { isAgain } = member;
     const events: AnswerEvent[] = [];
     let size = 0;
     const backend =
@@ -199,12 +219,18 @@ export class Council {
             credential,
             limit: settings.answer,
             now: () => clock.now(),
+            fresh: isAgain,
           });
     const request: CanonicalRequest = call.kind === "events" ? call.request : { operation: "embed", model, inputs: [] };
     const flow = backend.run(request, {
       event: (event) => {
         if (member.isOver) return;
-        if (event.type === "failure") return this.#failed(member, event.failure);
+        if (event.type === "failure") {
+          // It was never read.
+          if (event.failure.kind !== "stale-connection" || isAgain) return this.#failed(member, event.failure);
+          member.isAgain = true;
+          return this.#listen(member, call, credential);
+        }
         events.push(event);
         size += event.type === "part-delta" ? event.text.length : 0;
         if (size <= settings.answer) return;
@@ -213,6 +239,8 @@ export class Council {
       },
       end: () => this.#answered(member, call, events),
     });
+    // It may have ended, and been asked again, before it was handed over.
+    if (member.isAgain !== isAgain) return;
     member.flow = flow;
     if (member.isOver) flow.cancel();
   }
@@ -256,13 +284,13 @@ export class Council {
 
 /**
  * The council of an exchange whose model holds one; undefined where none is to be held, or nobody would be in it.
- * Members are all targets that can be asked now, the judge's left out.
+ * Members are the targets that can be asked now, the judge's left out.
  */
 export function convene(parts: CouncilParts): Council | undefined {
   const { plan, endpoints } = parts.input;
   const { health } = parts.context;
   const { model, attempts, spare = [] } = plan;
-  if (model.strategy !== "council") return undefined;
+  if (model.strategy !== "council" || operations[parts.input.codec.protocol] !== "generate") return undefined;
   const all = [...attempts, ...spare];
   const wanted = model.council?.judge ?? model.targets[0];
   const listed = all.find((each) => each.endpoint === wanted?.endpoint && each.model === wanted.model);
@@ -273,12 +301,11 @@ export function convene(parts: CouncilParts): Council | undefined {
       ? { endpoint: asked.endpoint, model: asked.model, reason: "judge", wait: 0 }
       : all[0]);
   if (judge === undefined) return undefined;
-  const members = all.filter(
-    (each) =>
-      (each.endpoint !== judge.endpoint || each.model !== judge.model) &&
-      health.cooldown(each.endpoint, each.model) === 0 &&
-      health.circuit(each.endpoint, each.model) !== "open",
-  );
+  const isAbsent = ({ endpoint, model: name }: PlannedAttempt) =>
+    (endpoint === judge.endpoint && name === judge.model) ||
+    health.cooldown(endpoint, name) > 0 ||
+    health.circuit(endpoint, name) === "open";
+  const members = all.filter((each) => !isAbsent(each)).slice(0, mostMembers);
   return members.length === 0 ? undefined : new Council(judge, members, parts);
 }
 

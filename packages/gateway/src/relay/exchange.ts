@@ -1,6 +1,5 @@
 import { failure, failures } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
-import { operations } from "../kernel/protocol.ts";
 import type { Entry } from "../limits/entry.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
 import type { Attempt, AttemptOwner, AttemptParts } from "./attempt.ts";
@@ -8,14 +7,15 @@ import { errorAnswer, summarize } from "./error-answer.ts";
 import { EventAttempt } from "./event-attempt.ts";
 import { convene } from "./council.ts";
 import type { Council } from "./council.ts";
-import { Holding } from "./holding.ts";
 import { LimitedExchange } from "./limited.ts";
-import { contentHeaders, traceHeaders } from "./head.ts";
-import { fetchImages } from "./media.ts";
+import { traceHeaders } from "./head.ts";
+import { Lessons } from "./lessons.ts";
 import { prepare } from "./prepare.ts";
-import type { Learned, PreparedCall } from "./prepare.ts";
+import type { PreparedCall } from "./prepare.ts";
 import { Race } from "./race.ts";
-import { attemptReport, fromAttempt } from "./reports.ts";
+import { attemptReport, fromAttempt, triedTarget } from "./reports.ts";
+import { Reply } from "./reply.ts";
+import type { ReplyOwner } from "./reply.ts";
 import { Rescue } from "./rescue.ts";
 import type { Ticking } from "./ticker.ts";
 import { Turns } from "./turns.ts";
@@ -36,7 +36,7 @@ import type { AttemptReport, ExchangeInput, RelayContext, RelayEndpoint, TriedTa
  *     leaves or stops reading.
  *  6. settle exactly once, before the last bytes go out: ledger, metrics, log. Whatever happened.
  */
-export class Exchange implements AttemptOwner, Ticking {
+export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
   readonly #input: ExchangeInput;
   readonly #context: RelayContext;
   readonly #failures: Failure[] = [];
@@ -46,45 +46,33 @@ export class Exchange implements AttemptOwner, Ticking {
   readonly #turns: Turns;
   /** What counts it; absent where nothing is limited. */
   readonly #limited: LimitedExchange | undefined;
-  /** What was tried a second time because its connection had gone stale. */
-  #triedAgain: PlannedAttempt | undefined;
-  #learned = nothingLearned;
+  /** What was learned from the attempts so far. */
+  readonly #lessons: Lessons;
   #failedBefore: AttemptReport["after"];
   #attempt: Attempt | undefined;
   /** Several attempts that together tell one answer (`rescue: continue`). */
   #rescue: Rescue | undefined;
-  /** The answer that is kept back until it is complete (`rescue: hold`). */
-  #holding: Holding | undefined;
+  /** What the client gets. */
+  readonly #reply: Reply;
   #isRescued = false;
   readonly #race: Race | undefined;
   #council: Council | undefined;
-  #fetching: AbortController | undefined;
-  /** An image that the client named by URL cannot be had. */
-  #isWithoutMedia = false;
   /** The target that is waited for, and until when in monotonic milliseconds. */
   #waiting: { readonly planned: PlannedAttempt; readonly until: number } | undefined;
-  /** The head has been sent. */
-  #opened = false;
-  /** Content has been sent: from here on nobody else can answer. */
-  #committed = false;
   #settled = false;
-  #lastWriteAt: number;
-  #stalledAt: number | undefined;
   #firstAt: number | undefined;
-  #bytesOut = 0;
 
   constructor(input: ExchangeInput, context: RelayContext) {
     this.#input = input;
     this.#context = context;
     this.#turns = new Turns(input, context);
     this.#limited = LimitedExchange.of(input, context);
-    this.#lastWriteAt = input.startedAt;
+    this.#lessons = new Lessons(context);
+    this.#reply = new Reply(input, this, context.clock);
     const { rescue, strategy, hedge } = input.plan.model;
     if (input.body.stream && rescue === "continue") this.#rescue = new Rescue(input.settings.answer);
-    else if (input.body.stream && rescue === "hold") this.#holding = new Holding(input.settings.answer);
     if (strategy === "race") this.#race = new Race(hedge, { health: context.health, stream: input.body.stream });
     input.client.onGone = () => this.#clientGone();
-    input.client.onDrained = () => this.#drained();
   }
 
   start(): void {
@@ -96,38 +84,24 @@ export class Exchange implements AttemptOwner, Ticking {
   #enter(): void {
     if (this.#input.plan.model.strategy !== "council") return this.#begin();
     const about = { input: this.#input, context: this.#context, turns: this.#turns, limited: this.#limited };
-    this.#council = convene({ ...about, learned: this.#learned, assembled: () => this.#begin() });
+    this.#council = convene({ ...about, learned: this.#lessons.learned, assembled: () => this.#begin() });
     if (this.#council === undefined) return this.#begin();
     this.#turns.first(this.#council.judge);
     this.#council.start();
   }
 
   deliver(bytes: Buffer): void {
-    this.#firstAt ??= this.#attempt?.firstAt;
-    if (!this.#committed) this.#answered();
-    if (this.#holding?.keep(bytes) === true) return;
-    const ready = this.#released(bytes);
-    this.#open(200);
-    this.#committed = true;
-    this.#write(ready);
+    this.#answered();
+    this.#reply.send(bytes);
   }
 
   finished(last: Buffer): void {
-    const attempt = this.#attempt;
-    const bytes = this.#released(last);
-    this.#firstAt ??= attempt?.firstAt;
-    if (!this.#committed) this.#answered();
-    if (attempt !== undefined) this.#reportAttempt(attempt);
+    this.#answered();
+    const bytes = this.#reply.withHeld(last);
+    if (this.#attempt !== undefined) this.#reportAttempt(this.#attempt);
     this.#settle(200, bytes.length);
-    this.#open(200, this.#input.body.stream ? undefined : bytes.length);
-    this.#input.client.end(bytes, this.#input.settings.stall);
-  }
-
-  /** What is to go out, with what was kept back of it. */
-  #released(bytes: Buffer): Buffer {
-    const held = this.#holding;
-    this.#holding = undefined;
-    return held === undefined ? bytes : held.release(bytes);
+    // The head of a stream that was mended named who had begun it.
+    this.#reply.end(bytes, this.#reply.isCommitted && this.#isRescued ? this.trace() : undefined);
   }
 
   /** In a race, whoever begins has won it. */
@@ -136,7 +110,7 @@ export class Exchange implements AttemptOwner, Ticking {
     this.#attempt = attempt;
     this.#waiting = undefined;
     this.#dismiss(this.#race.win(attempt));
-    if (this.#stalledAt !== undefined) attempt.pause();
+    if (this.#reply.isStalled) attempt.pause();
   }
 
   failed(why: Failure, attempt: Attempt): void {
@@ -146,52 +120,43 @@ export class Exchange implements AttemptOwner, Ticking {
       this.#attempt = attempt;
       this.#race.ended(attempt);
     }
-    if (this.#committed) {
-      if (this.#rescue?.takesOver(why, attempt, this.#turns) !== true) return this.#refuse(why);
+    if (this.#reply.isCommitted) {
+      if (this.#rescue?.goesOn(why) !== true) return this.#refuse(why);
       this.#isRescued = true;
+    } else if (this.#reply.forget()) this.#isRescued = true;
+    this.#after(why, attempt);
+  }
+
+  /** Sees to it that somebody is asked who may still answer. */
+  #after(why: Failure, attempt: Attempt): void {
+    const { planned, firstAt } = attempt;
+    const { retry } = failures[why.kind];
+    const isAfresh = this.#rescue?.asksAfresh(attempt, why) === true;
+    if (isAfresh || (retry === "same" && this.#lessons.help(attempt, why))) {
+      this.#turns.first(planned);
       return this.#begin();
     }
-    if (this.#holding?.drop() === true) this.#isRescued = true;
-    const { retry } = failures[why.kind];
-    if (retry === "same" && this.#helps(attempt, why)) this.#turns.first(attempt.planned);
-    else {
+    if (!this.#reply.isCommitted) {
       const standing = why.kind === "content-filter" ? undefined : this.#council?.fallback();
       if (standing !== undefined) return this.#attend({ ...standing, turn: undefined });
       if (retry === "never") return this.#refuse(why);
-      this.#turns.failed(attempt.planned, why);
-    }
+      this.#turns.failed(planned, why);
+    } else if (firstAt === undefined) this.#turns.failed(planned, why);
+    else this.#turns.broke(planned, why);
     this.#begin();
   }
 
-  /** An endpoint answers: what it had no route for before is not asked of it again. */
   #answered(): void {
-    const { endpoint } = this.#attempt?.planned ?? {};
-    const missing = endpoint === undefined ? undefined : this.#learned.missing.get(endpoint);
-    if (endpoint !== undefined && missing !== undefined) this.#context.unserved.note(endpoint, missing);
-  }
-
-  /** Whether the same target is worth another try, and what is to be different then. */
-  #helps(attempt: Attempt, why: Failure): boolean {
-    const { planned, protocol } = attempt;
-    if (why.kind === "unserved" && protocol !== undefined) {
-      const { backend } = attempt.endpoint;
-      const missing = new Set([...(this.#learned.missing.get(planned.endpoint) ?? []), protocol]);
-      this.#learned = { ...this.#learned, missing: new Map([...this.#learned.missing, [planned.endpoint, missing]]) };
-      const left = backend.kind === "wire" ? backend.serves.filter((each) => !missing.has(each)) : [];
-      return left.some((each) => operations[each] === operations[protocol]);
-    }
-    if (this.#triedAgain === planned) return false;
-    this.#triedAgain = planned;
-    if (why.kind === "foreign-state") this.#learned = { ...this.#learned, stateless: true };
-    return true;
+    this.#firstAt ??= this.#attempt?.firstAt;
+    if (!this.#reply.isCommitted && this.#attempt !== undefined) this.#lessons.answered(this.#attempt);
   }
 
   tick(now: number): void {
-    const { settings, startedAt, client, codec, body } = this.#input;
+    const { settings, startedAt, client } = this.#input;
     if (now - startedAt > settings.total) {
       return this.abandon(failure("timeout-total", `The request was not answered within ${settings.total} ms.`));
     }
-    if (this.#stalledAt !== undefined && now - this.#stalledAt > settings.stall) {
+    if (this.#reply.isAbandoned(now)) {
       this.#leave(`The client read nothing for ${settings.stall} ms.`);
       return client.destroy();
     }
@@ -200,19 +165,8 @@ export class Exchange implements AttemptOwner, Ticking {
     this.#limited?.tick(now);
     if (this.#race !== undefined) this.#tickRace(this.#race, now);
     this.#attempt?.tick(now);
-    if (
-      !this.#settled &&
-      body.stream &&
-      settings.keepalive > 0 &&
-      codec.ingress.keepalive !== "" &&
-      now - this.#lastWriteAt >= settings.keepalive &&
-      this.#stalledAt === undefined &&
-      // What passes unread may have stopped in the middle of an event.
-      !(this.#committed && this.#attempt?.sight === "relay")
-    ) {
-      this.#open(200);
-      this.#write(Buffer.from(codec.ingress.keepalive));
-    }
+    // What passes unread may have stopped in the middle of an event.
+    if (!this.#settled) this.#reply.keepAlive(now, this.#attempt?.sight !== "relay");
   }
 
   #tickRace(race: Race, now: number): void {
@@ -257,7 +211,7 @@ export class Exchange implements AttemptOwner, Ticking {
 
   #send(planned: PlannedAttempt, endpoint: RelayEndpoint): void {
     const credential = this.#context.health.pick(planned.endpoint, planned.model, planned.credential);
-    const about = { context: this.#context, learned: this.#learned };
+    const about = { context: this.#context, learned: this.#lessons.learned };
     const wish = this.#rescue === undefined ? undefined : { prefix: this.#rescue.prefixFor(planned) };
     const council = this.#council?.wish();
     const prepared = prepare(
@@ -268,7 +222,8 @@ export class Exchange implements AttemptOwner, Ticking {
     if (!prepared.ok) {
       const why = prepared.failure;
       this.#failures.push(why);
-      return this.#committed || failures[why.kind].retry === "elsewhere" ? this.#begin() : this.#refuse(why);
+      const goesOn = this.#reply.isCommitted || failures[why.kind].retry === "elsewhere";
+      return goesOn ? this.#begin() : this.#refuse(why);
     }
     const call = prepared.value;
     if (call.kind === "media") return void this.#fetchMedia(call.urls, planned);
@@ -295,7 +250,7 @@ export class Exchange implements AttemptOwner, Ticking {
       input: this.#input,
       context: this.#context,
       owner: this,
-      again: planned === this.#triedAgain,
+      again: planned === this.#lessons.triedAgain,
       turn,
       entry,
       rescue: this.#rescue,
@@ -307,17 +262,10 @@ export class Exchange implements AttemptOwner, Ticking {
 
   /** Fetches images that the client named by URL, and then tries the target again; without them, the next one. */
   async #fetchMedia(urls: readonly string[], planned: PlannedAttempt): Promise<void> {
-    if (this.#isWithoutMedia) return this.#begin();
-    const fetching = (this.#fetching = new AbortController());
-    const answer = await fetchImages(urls, this.#context.media, fetching.signal);
+    const missing = await this.#lessons.fetchMedia(urls);
     if (this.#settled) return;
-    if (answer.ok) {
-      const fetched = new Map([...this.#learned.fetched, ...answer.value]);
-      this.#learned = { ...this.#learned, fetched };
-      return this.#try(planned);
-    }
-    this.#isWithoutMedia = true;
-    this.#failures.push(answer.failure);
+    if (missing === undefined) return this.#try(planned);
+    this.#failures.push(missing);
     this.#begin();
   }
 
@@ -327,57 +275,44 @@ export class Exchange implements AttemptOwner, Ticking {
       this.#attempt = other;
       return;
     }
+    const standing = this.#reply.isCommitted ? undefined : this.#council?.fallback();
+    if (standing !== undefined) return this.#attend({ ...standing, turn: undefined });
     this.#refuse(this.#rescue?.broken ?? summarize(this.#failures) ?? failure("internal", "The plan had no attempts."));
   }
 
   /** Tells the client of a failure, as a whole answer or, once a stream has begun, as its last event. */
   #refuse(why: Failure): void {
-    const { client, codec, settings } = this.#input;
-    if (this.#committed && this.#input.plan.model.rescue === "off") {
+    const { client, codec, plan } = this.#input;
+    if (this.#reply.isCommitted && plan.model.rescue === "off") {
       this.#settle(failures[why.kind].status, 0, why);
       return client.destroy();
     }
-    if (this.#opened) {
+    if (this.#reply.isOpen) {
       const event =
         this.#rescue?.failureEvent(why) ??
         this.#attempt?.failureEvent(why) ??
         Buffer.from(codec.ingress.writeStreamError(why));
       this.#settle(failures[why.kind].status, event.length, why);
-      return client.end(event, settings.stall);
+      return this.#reply.end(event);
     }
     const answer = errorAnswer(codec.ingress, why);
     this.#settle(answer.status, answer.body.length, why);
-    this.#opened = true;
-    client.open(answer.status, [...answer.headers, ...this.#traceHeaders()]);
-    client.end(answer.body, settings.stall);
+    this.#reply.refuse(answer);
   }
 
-  /** Sends the head if it has not been sent. @param length Bytes of an unstreamed answer. */
-  #open(status: number, length?: number): void {
-    if (this.#opened) return;
-    this.#opened = true;
-    this.#input.client.open(status, [...contentHeaders(this.#input, length), ...this.#traceHeaders()]);
+  pause(): void {
+    this.#attempt?.pause();
   }
 
-  #traceHeaders(): string[] {
-    const headers = traceHeaders(this.#turns.count, this.#attempt);
+  resume(): void {
+    this.#attempt?.resume();
+  }
+
+  /** What the client is told of who answers, and of its limits. */
+  trace(): string[] {
+    const headers = traceHeaders(this.#turns.count, this.#attempt, this.#isRescued);
     if (this.#limited !== undefined) headers.push(...this.#limited.headers());
     return headers;
-  }
-
-  #write(bytes: Buffer): void {
-    this.#bytesOut += bytes.length;
-    this.#lastWriteAt = this.#context.clock.monotonic();
-    if (!this.#input.client.write(bytes) && this.#stalledAt === undefined) {
-      this.#stalledAt = this.#lastWriteAt;
-      this.#attempt?.pause();
-    }
-  }
-
-  #drained(): void {
-    if (this.#stalledAt === undefined) return;
-    this.#stalledAt = undefined;
-    this.#attempt?.resume();
   }
 
   #clientGone(): void {
@@ -413,7 +348,7 @@ export class Exchange implements AttemptOwner, Ticking {
     const { endpoint } = attempt.planned;
     if (attempt.turn === undefined) return;
     this.#turns.ended(attempt.turn, why);
-    if (why !== undefined) this.#tried.push({ endpoint, model: attempt.planned.model, failure: why.kind });
+    if (why !== undefined) this.#tried.push(triedTarget(attempt, why));
     if (why !== undefined && why.kind !== "cancelled") this.#failedBefore = { endpoint, failure: why };
     const about = { now: this.#context.clock.monotonic(), failure: why, before };
     this.#context.observer.attempted(attemptReport(this.#input, attempt, about));
@@ -423,24 +358,25 @@ export class Exchange implements AttemptOwner, Ticking {
     if (this.#settled) return;
     this.#settled = true;
     this.#context.ticker.unwatch(this);
-    this.#fetching?.abort();
+    this.#lessons.over();
     this.#council?.cancel();
     const attempt = this.#attempt;
-    this.#limited?.settle({ usage: attempt?.seen.usage, target: attempt?.planned }, why);
+    const spent =
+      attempt === undefined ? this.#council?.spent : { planned: attempt.planned, usage: attempt.seen.usage };
+    this.#limited?.settle({ usage: spent?.usage, target: spent?.planned }, why);
     if (this.#race !== undefined) this.#dismiss(this.#race.running.filter((other) => other !== attempt));
     this.#context.observer.settled({
       ...fromAttempt(attempt),
+      usage: spent?.usage,
       input: this.#input,
       status,
       attempts: this.#turns.count,
-      rescued: this.#isRescued,
+      rescued: this.#isRescued && why === undefined,
       failure: why,
       tried: this.#tried,
       duration: this.#context.clock.monotonic() - this.#input.startedAt,
       timeToFirstToken: this.#firstAt === undefined ? undefined : this.#firstAt - this.#input.startedAt,
-      bytesOut: this.#bytesOut + lastBytes,
+      bytesOut: this.#reply.bytes + lastBytes,
     });
   }
 }
-
-const nothingLearned: Learned = { fetched: new Map(), stateless: false, missing: new Map() };

@@ -41,6 +41,8 @@ export interface FanOutParts {
   readonly limit: number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Whether connections that were used before are to be avoided. */
+  readonly fresh?: boolean;
 }
 
 /**
@@ -56,11 +58,11 @@ export class FanOut implements EventBackend {
   }
 
   run(_request: CanonicalRequest, receiver: EventReceiver): Flow {
-    const { backend, codec, calls, model, stream, requestId, headers, credential } = this.#parts;
+    const { backend, codec, calls, model, stream, requestId, headers, credential, fresh = false } = this.#parts;
     const merge = new Merge(calls.length, receiver, () => cancel());
     const flows = calls.map((call, index) =>
       backend.send(
-        { protocol: codec.protocol, model, body: [call.body], stream, fresh: false, requestId, credential, headers },
+        { protocol: codec.protocol, model, body: [call.body], stream, fresh, requestId, credential, headers },
         new Side(this.#parts, call, (event) => merge.event(index, event)),
       ),
     );

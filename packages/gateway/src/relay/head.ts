@@ -12,10 +12,11 @@ export function contentHeaders({ codec, body }: ExchangeInput, length: number | 
   return headers;
 }
 
-/** Who answered, as far as it is known when the head goes out. @param attempts How many there were. */
-export function traceHeaders(attempts: number, attempt: Attempt | undefined): string[] {
+/** Who answered, as far as it is known. @param attempts How many there were. @param rescued One of them broke off. */
+export function traceHeaders(attempts: number, attempt: Attempt | undefined, rescued: boolean): string[] {
   const headers = ["x-patchbay-attempts", String(attempts)];
   if (attempt?.firstAt === undefined) return headers;
+  if (rescued) headers.push("x-patchbay-rescued", "true");
   headers.push("x-patchbay-endpoint", headerText(attempt.planned.endpoint));
   headers.push("x-patchbay-model", headerText(attempt.planned.model));
   const losses = [...new Set(attempt.losses.map(({ field }) => field))].join(",");

@@ -278,7 +278,9 @@ function choose(
   const { backend } = endpoint;
   const missing = new Set([...context.unserved.of(endpoint.name), ...(learned.missing.get(endpoint.name) ?? [])]);
   const isTranslated = learned.stateless || wish !== undefined;
-  const common = { relay: isTranslated ? "never" : plan.model.relay, codecs: context.codecs } as const;
+  // Who holds an answer until it is complete must see its end.
+  const own = plan.model.rescue === "hold" && plan.model.relay === "always" ? "auto" : plan.model.relay;
+  const common = { relay: isTranslated ? "never" : own, codecs: context.codecs } as const;
   const narrow = backend.kind === "wire" ? backend.dialect.narrow : undefined;
   if (narrow !== undefined && planned.contextWindow !== undefined && body.rope.length > narrow.bytes) {
     const avoided = new Set([...missing, ...narrow.protocols]);

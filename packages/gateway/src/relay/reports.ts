@@ -1,6 +1,6 @@
 import type { Failure } from "../kernel/failure.ts";
 import type { Attempt } from "./attempt.ts";
-import type { AttemptReport, ExchangeInput, ExchangeReport } from "./types.ts";
+import type { AttemptReport, ExchangeInput, ExchangeReport, TriedTarget } from "./types.ts";
 
 /** What is told of an attempt that is over. @param now Monotonic milliseconds. */
 export function attemptReport(
@@ -38,4 +38,10 @@ export function fromAttempt(attempt: Attempt | undefined): FromAttempt {
     usage: seen?.usage,
     losses: attempt?.losses ?? [],
   };
+}
+
+/** An attempt that did not answer, as records name it. */
+export function triedTarget({ planned, seen }: Attempt, why: Failure): TriedTarget {
+  const { endpoint, model } = planned;
+  return { endpoint, model, failure: why.kind, ...(seen.usage !== undefined && { usage: seen.usage }) };
 }

@@ -146,6 +146,105 @@ describe("an answer that is asked for afresh", () => {
   });
 });
 
+describe("what stands beside the texts", () => {
+  const head: PartHead = { type: "text" };
+  const start = (id: string): AnswerEvent => ({ type: "start", id });
+  const said = (letters: string): AnswerEvent[] => [
+    { type: "part-start", candidate: 0, part: 0, head },
+    { type: "part-delta", candidate: 0, part: 0, text: letters },
+  ];
+  const note = (value: string): AnswerEvent => ({
+    type: "extra",
+    candidate: 0,
+    extra: [{ protocol: "openai-chat", fields: { note: value } }] as never,
+  });
+  /** What each attempt tells of its events. */
+  const each = (...attempts: readonly (readonly AnswerEvent[])[]): AnswerEvent[][] => {
+    const told = new Told(10_000);
+    return attempts.map((events) => {
+      const join = new Join(told, { limit: 10_000 });
+      return events.flatMap((event) => join.push(event));
+    });
+  };
+
+  test("nothing is told of an attempt that has nothing to say yet: the next one takes its place", () => {
+    const usage: AnswerEvent = { type: "usage", usage: { inputTokens: 5 } };
+    const begun: AnswerEvent = {
+      type: "part-start",
+      candidate: 0,
+      part: 0,
+      head: { type: "tool-call", id: "c", name: "look", tool: "function" },
+    };
+    const [first, second] = each([start("a"), usage, begun], [start("b"), ...said("hi")]);
+    assert.deepEqual(first, []);
+    assert.deepEqual(second, [start("b"), ...said("hi")]);
+  });
+
+  test("a text that says nothing takes no part, but for the state that it may hold", () => {
+    const empty = (part: number, keep?: string): AnswerEvent[] => [
+      { type: "part-start", candidate: 0, part, head },
+      { type: "part-end", candidate: 0, part, ...(keep !== undefined && { keep: { gemini: { signature: keep } } }) },
+    ];
+    const whole = [call('{"x":1}'), text("hi")];
+    const second = answer(whole, "b");
+    const { said, faults } = joined([
+      { events: [...answer(whole).slice(0, 1), ...empty(7), ...answer(whole).slice(1, -3)] },
+      { events: second },
+    ]);
+    assert.deepEqual([said, faults], [whole, []]);
+    const [told] = each([start("a"), ...empty(0), ...empty(1, "s")]);
+    assert.deepEqual(told?.slice(1), empty(0, "s"));
+  });
+
+  test("vendors' fields are told once", () => {
+    const [first, second] = each(
+      [start("a"), ...said("hi"), note("x")],
+      [start("b"), ...said("hi"), note("x"), note("y")],
+    );
+    assert.deepEqual(first?.at(-1), note("x"));
+    assert.deepEqual(second, [note("y")]);
+  });
+
+  test("counts that only an attempt before reported are taken back", () => {
+    const count = (usage: object): AnswerEvent => ({ type: "usage", usage });
+    const [, second] = each(
+      [start("a"), count({ inputTokens: 9, cacheReadTokens: 4 }), ...said("hi")],
+      [start("b"), ...said("hi there"), count({ inputTokens: 8 }), count({ outputTokens: 2 })],
+    );
+    assert.deepEqual(second?.slice(1), [
+      count({ cacheReadTokens: undefined, inputTokens: 8 }),
+      count({ cacheReadTokens: undefined, outputTokens: 2 }),
+    ]);
+  });
+
+  test("a call of the id of one that was told is not told", () => {
+    const first = answer([call('{"x":1}'), text("a")]).slice(0, 11);
+    const second = answer([call('{"x":1}'), text("a"), call("{}")], "b").map((event): AnswerEvent => {
+      if (event.type !== "part-start" || event.part !== 2 || event.head.type !== "tool-call") return event;
+      return { ...event, head: { ...event.head, id: "a-0" } };
+    });
+    const { faults, failed } = joined([{ events: first }, { events: second }]);
+    assert.deepEqual([faults, failed], [[], true]);
+  });
+
+  test("the chances of letters are told with letters that are wholly new", () => {
+    const delta = (letters: string): AnswerEvent => ({
+      type: "part-delta",
+      candidate: 0,
+      part: 0,
+      text: letters,
+      logprobs: [letters],
+    });
+    const [, behind] = each(
+      [start("a"), ...said("ab")],
+      [start("b"), said("")[0] ?? start("b"), delta("ab"), delta("c")],
+    );
+    assert.deepEqual(behind, [delta("c")]);
+    const [, across] = each([start("a"), ...said("ab")], [start("b"), said("")[0] ?? start("b"), delta("abc")]);
+    assert.deepEqual(across, [{ type: "part-delta", candidate: 0, part: 0, text: "c" }]);
+  });
+});
+
 describe("an answer that goes on behind a prefill", () => {
   const continued = (told: string, second: readonly Said[]) =>
     joined([
@@ -161,12 +260,8 @@ describe("an answer that goes on behind a prefill", () => {
     }
   });
 
-  test("a target that begins anew all the same is joined where it agrees", () => {
-    const { said, finished } = continued(long.slice(0, 40), [text(long)]);
-    assert.deepEqual([said, finished], [[text(long)], true]);
-  });
-
   const failing: readonly (readonly [name: string, told: string, second: readonly Said[]])[] = [
+    ["one that begins anew, or has the same words twice", long.slice(0, 40), [text(long)]],
     ["one that begins anew with other words", long, [text(`${long.slice(0, 30)} lovely day in May.`)]],
     ["one that begins anew, or goes on with the same few words", "Yes", [text("Yes it is")]],
     ["one that may go on or begin anew, since the text repeats itself", "1, ".repeat(10), [text("1, ".repeat(12))]],
@@ -179,6 +274,15 @@ describe("an answer that goes on behind a prefill", () => {
       assert.deepEqual({ said, faults, failed }, { said: [text(told)], faults: [], failed: true });
     });
   }
+
+  test("a text that was complete is kept, and the call that broke off behind it made again", () => {
+    const first = answer([text("I look."), call('{"x":1}')]).slice(0, -4);
+    const again = (second: readonly Said[]) =>
+      joined([{ events: first }, { events: answer(second, "b"), prefix: "I look." }]);
+    const { said, faults, finished } = again([call('{"y":2}')]);
+    assert.deepEqual([said, faults, finished], [[text("I look."), call('{"y":2}')], [], true]);
+    assert.equal(again([text(" And more."), call("{}")]).failed, true, "the text had ended");
+  });
 
   test("nothing more, or a call, ends the text", () => {
     for (const second of [[], [text("")], [call("{}")]]) {
@@ -198,7 +302,8 @@ const anyAnswer = fastCheck.array(anyPart, { maxLength: 4 });
 /** What counts: what is shown of the thoughts may come from any attempt. */
 const content = (said: readonly { readonly type: string; readonly text: string }[]) =>
   said
-    .filter(({ type }) => type !== "reasoning")
+    // An empty text is none.
+    .filter(({ type, text: each }) => type !== "reasoning" && each !== "")
     .map(({ type, text: each }) => `${type} ${type === "call" ? each.replaceAll(" ", "") : each}`);
 
 test("whatever breaks where, and whatever comes behind it: one whole answer, or the beginning of one and a failure", () => {

@@ -1,11 +1,17 @@
 import { parseExactObject } from "../codecs/shared/exact.ts";
+import type { Json } from "../kernel/json.ts";
 import type { AnswerEvent, PartHead } from "../kernel/event.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Machine } from "../kernel/machine.ts";
+import type { Usage } from "../kernel/usage.ts";
 
 /** Characters that two texts do not begin with alike by chance. */
 const telling = 24;
 
+/** Most events that may come before there is something to tell. */
+const mostEarly = 10_000;
+
+type PartDelta = Extract<AnswerEvent, { type: "part-delta" }>;
 type PartEnd = Extract<AnswerEvent, { type: "part-end" }>;
 type CallHead = Extract<PartHead, { type: "tool-call" }>;
 
@@ -22,6 +28,10 @@ export class Told {
   /** Texts, refusals and whole calls, in their order. */
   readonly content: ToldPart[] = [];
   readonly reasoning: ToldPart[] = [];
+  /** Vendors' fields beside the texts, as JSON. */
+  readonly extras: string[] = [];
+  /** The counts of which the client may have been told something. */
+  readonly counts = new Set<keyof Usage>();
   started = false;
   /** Something was told that cannot be compared with another answer: a second candidate, an image, a vendor's block. */
   isBeyondJoining = false;
@@ -34,12 +44,17 @@ export class Told {
     this.#limit = limit;
   }
 
-  /** The text so far, if all that was told is one text that is not finished: what a prefill can hold. */
-  get openText(): string | undefined {
+  /** The text so far, if all that was told is one text: what a prefill can hold. */
+  get onlyText(): string | undefined {
     const [only, ...more] = this.content;
-    return only === undefined || more.length > 0 || only.ended || only.head.type !== "text" || only.text === ""
+    return only === undefined || more.length > 0 || only.head.type !== "text" || only.text === ""
       ? undefined
       : only.text;
+  }
+
+  /** Whether a call of this id was told. */
+  hasCall(id: string): boolean {
+    return this.content.some(({ head }) => head.type === "tool-call" && head.id === id);
   }
 
   add(head: PartHead, list: ToldPart[] | undefined): ToldPart {
@@ -49,11 +64,18 @@ export class Told {
   }
 
   grow(part: ToldPart, text: string): void {
+    if (this.#hasRoom(text)) part.text += text;
+    else part.text = "";
+  }
+
+  note(extra: string): void {
+    if (this.#hasRoom(extra)) this.extras.push(extra);
+  }
+
+  #hasRoom(text: string): boolean {
     this.#size += text.length;
-    if (this.#size > this.#limit) {
-      this.isBeyondJoining = true;
-      part.text = "";
-    } else part.text += text;
+    if (this.#size > this.#limit) this.isBeyondJoining = true;
+    return !this.isBeyondJoining;
   }
 }
 
@@ -63,10 +85,12 @@ type Fate =
   | { readonly kind: "told"; readonly part: ToldPart }
   /** The client was told its beginning: it must be the same so far as `at`. */
   | { readonly kind: "compared"; readonly part: ToldPart; at: number }
-  /** It goes on behind a prefill; what has come of it is held until that is sure. */
-  | { readonly kind: "continued"; readonly part: ToldPart; held: string }
+  /** It goes on behind a prefill; what has come of it, so much of it like the told text, is held until that is sure. */
+  | { readonly kind: "continued"; readonly part: ToldPart; held: string; alike: number }
   /** A call is told when it is whole. */
   | { readonly kind: "call"; readonly head: CallHead; arguments: string }
+  /** A text that says nothing yet: not every backend begins one. */
+  | { readonly kind: "empty"; readonly head: PartHead }
   | { readonly kind: "unshown" };
 
 /**
@@ -87,6 +111,12 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
   /** How many thoughts were. */
   readonly #thoughts: number;
   readonly #tail: string | undefined;
+  /** Extras that were told before. */
+  readonly #extras: ReadonlySet<string>;
+  /** Counts that were told before, and not by this attempt. */
+  readonly #stale: Set<keyof Usage>;
+  /** What came before there was something to tell: until then another attempt may take the place of this one. */
+  #early: AnswerEvent[] = [];
   readonly #fates = new Map<number, Fate>();
   #slot = 0;
   #matched = 0;
@@ -100,18 +130,29 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
     this.#limit = limit;
     this.#before = told.content.length;
     this.#thoughts = told.reasoning.length;
-    const text = told.openText;
+    this.#extras = new Set(told.extras);
+    this.#stale = new Set(told.counts);
+    const text = told.onlyText;
     this.#tail = prefix === undefined || text === undefined ? undefined : text.slice(prefix.length);
   }
 
   push(event: AnswerEvent): readonly AnswerEvent[] {
     if (this.#isOver) return [];
+    const events = this.#push(event);
+    if (this.#told.started || events.length === 0 || this.#isOver) return events;
+    if (isMeaningful(events)) {
+      this.#told.started = true;
+      return [...this.#early.splice(0), ...events];
+    }
+    this.#early.push(...events);
+    return this.#early.length > mostEarly ? this.#fails("The upstream sent events without any content.") : [];
+  }
+
+  #push(event: AnswerEvent): readonly AnswerEvent[] {
     if ("candidate" in event && event.candidate !== 0) return this.#other(event);
     switch (event.type) {
       case "start":
-        if (this.#told.started) return [];
-        this.#told.started = true;
-        return [event];
+        return this.#told.started ? [] : [event];
       case "part-start":
         return this.#partStart(event.part, event.head);
       case "part-delta":
@@ -121,7 +162,9 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
       case "finish":
         return this.#finish(event);
       case "extra":
-        return this.#isCatchingUp ? [] : [event];
+        return this.#extra(event);
+      case "usage":
+        return [this.#usage(event)];
       default:
         return [event];
     }
@@ -133,6 +176,24 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
 
   get #isCatchingUp(): boolean {
     return this.#matched < this.#before;
+  }
+
+  #extra(event: Extract<AnswerEvent, { type: "extra" }>): readonly AnswerEvent[] {
+    const text = JSON.stringify(event.extra);
+    if (this.#isCatchingUp || this.#extras.has(text)) return [];
+    this.#told.note(text);
+    return [event];
+  }
+
+  /** Takes back the counts that only the attempts before this one reported. */
+  #usage(event: Extract<AnswerEvent, { type: "usage" }>): AnswerEvent {
+    for (const name of Object.keys(event.usage) as (keyof Usage)[]) {
+      this.#told.counts.add(name);
+      this.#stale.delete(name);
+    }
+    if (this.#stale.size === 0) return event;
+    const taken = Object.fromEntries(Array.from(this.#stale, (name) => [name, undefined])) as Usage;
+    return { ...event, usage: { ...taken, ...event.usage } };
   }
 
   /** A further candidate: passes in a first attempt, and cannot be joined. */
@@ -151,7 +212,8 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
         return this.#reasoning(number, head);
       case "text":
       case "refusal":
-        return this.#text(number, head);
+        this.#fates.set(number, { kind: "empty", head });
+        return [];
       default:
         if (this.#isCatchingUp) return this.#deviates();
         this.#told.isBeyondJoining = true;
@@ -176,10 +238,9 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
     const part = slot < this.#before ? this.#told.content[slot] : undefined;
     if (part === undefined) return this.#tell(number, head, this.#told.content);
     if (part.head.type !== head.type) return this.#deviates();
-    if (this.#tail !== undefined) this.#fates.set(number, { kind: "continued", part, held: "" });
+    if (this.#tail !== undefined) this.#fates.set(number, { kind: "continued", part, held: "", alike: 0 });
     else {
       this.#fates.set(number, { kind: "compared", part, at: 0 });
-      if (part.text === "") this.#matched++;
     }
     return [];
   }
@@ -192,7 +253,7 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
     return [...closing, { type: "part-start", candidate: 0, part: part.number, head }];
   }
 
-  #delta(event: Extract<AnswerEvent, { type: "part-delta" }>): readonly AnswerEvent[] {
+  #delta(event: PartDelta): readonly AnswerEvent[] {
     const fate = this.#fates.get(event.part);
     switch (fate?.kind) {
       case "told":
@@ -204,8 +265,13 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
         return this.#calls > this.#limit
           ? this.#fails(`The calls of an answer are larger than ${this.#limit} bytes.`)
           : [];
+      case "empty": {
+        if (event.text === "") return [];
+        const begun = this.#text(event.part, fate.head);
+        return this.#isOver ? begun : [...begun, ...this.#delta(event)];
+      }
       case "compared":
-        return this.#compare(fate, event.part, event.text);
+        return this.#compare(fate, event);
       case "continued":
         fate.held += event.text;
         return this.#goOn(fate, event.part, false);
@@ -214,8 +280,9 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
     }
   }
 
-  #compare(fate: Extract<Fate, { kind: "compared" }>, number: number, text: string): readonly AnswerEvent[] {
+  #compare(fate: Extract<Fate, { kind: "compared" }>, event: PartDelta): readonly AnswerEvent[] {
     const { part } = fate;
+    const { part: number, text } = event;
     const known = part.text.slice(fate.at, fate.at + text.length);
     const isReasoning = part.head.type === "reasoning";
     if (!text.startsWith(known)) return isReasoning ? this.#otherReasoning(fate, number, text) : this.#deviates();
@@ -226,7 +293,7 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
     if (isReasoning && part.ended) return this.#otherReasoning(fate, number, text);
     // Text behind which something else was told cannot have grown.
     if (!isReasoning && (part.ended || part !== this.#told.content.at(-1))) return this.#deviates();
-    return this.#grown(number, part, more);
+    return this.#grown(number, part, more, known === "" ? event.logprobs : undefined);
   }
 
   /** Thoughts that take another course are other thoughts, and a part of their own. */
@@ -242,30 +309,31 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
     return own === undefined ? started : [...started, ...this.#grown(number, own, thought)];
   }
 
-  #grown(number: number, part: ToldPart, text: string): readonly AnswerEvent[] {
+  #grown(number: number, part: ToldPart, text: string, logprobs?: Json): readonly AnswerEvent[] {
     this.#fates.set(number, { kind: "told", part });
     this.#told.grow(part, text);
-    return [{ type: "part-delta", candidate: 0, part: part.number, text }];
+    const delta = { type: "part-delta", candidate: 0, part: part.number, text } as const;
+    return [logprobs === undefined ? delta : { ...delta, logprobs }];
   }
 
-  /** Whether what came behind a prefill goes on with it, or begins the answer anew all the same. */
+  /**
+   * Whether what came behind a prefill goes on with it. What has the told text's own beginning has most likely begun
+   * anew; but a text may repeat itself, and nobody can tell.
+   */
   #goOn(fate: Extract<Fate, { kind: "continued" }>, number: number, isAll: boolean): readonly AnswerEvent[] {
     const { part, held } = fate;
     const told = part.text;
     const tail = this.#tail ?? "";
-    if (held.startsWith(told)) {
-      // So much is not repeated by chance; of less, nobody can tell.
-      if (told.length < telling || isRepetitive(told)) return this.#deviates();
-      return this.#joined(number, part, held.slice(told.length));
-    }
-    const alike = commonLength(held, told);
-    if (alike === held.length && !isAll) return [];
-    if (alike >= telling) return this.#deviates();
+    while (fate.alike < held.length && held.charCodeAt(fate.alike) === told.charCodeAt(fate.alike)) fate.alike++;
+    if (fate.alike >= Math.min(telling, told.length)) return this.#deviates();
+    if (fate.alike === held.length && !isAll) return [];
     if (held.startsWith(tail)) return this.#joined(number, part, held.slice(tail.length));
     return tail.startsWith(held) && !isAll ? [] : this.#deviates();
   }
 
   #joined(number: number, part: ToldPart, more: string): readonly AnswerEvent[] {
+    // A text behind which something else had begun was complete.
+    if (part.ended && more !== "") return this.#deviates();
     this.#matched++;
     this.#fates.set(number, { kind: "told", part });
     return more === "" ? [] : this.#grown(number, part, more);
@@ -278,10 +346,16 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
         return ended(fate.part, event);
       case "compared":
         if (fate.part.head.type !== "reasoning" && fate.at < fate.part.text.length) return this.#deviates();
-        return fate.part.ended ? [] : ended(fate.part, event);
+        return ended(fate.part, event);
       case "continued": {
         const rest = this.#goOn(fate, event.part, true);
         return this.#isOver ? rest : [...rest, ...ended(fate.part, event)];
+      }
+      case "empty": {
+        // It may hold state all the same, such as a signature.
+        if (event.keep === undefined || this.#isCatchingUp) return [];
+        const begun = this.#tell(event.part, fate.head, undefined);
+        return [...begun, ...this.#partEnd(event)];
       }
       case "call":
         return this.#call(fate, event);
@@ -300,7 +374,7 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
       this.#matched++;
       return [];
     }
-    if (this.#isCatchingUp) return this.#deviates();
+    if (this.#isCatchingUp || this.#told.hasCall(head.id)) return this.#deviates();
     const started = this.#tell(event.part, head, this.#told.content);
     const part = this.#told.content.at(-1);
     if (part === undefined) return [];
@@ -329,7 +403,7 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
     if (this.#thoughts === 0) return [];
     const own = new Set([...this.#fates.values()].map((fate) => (fate.kind === "told" ? fate.part : undefined)));
     return this.#told.reasoning.flatMap((part) =>
-      part.ended || own.has(part) ? [] : ended(part, { type: "part-end", candidate: 0, part: part.number }),
+      own.has(part) ? [] : ended(part, { type: "part-end", candidate: 0, part: part.number }),
     );
   }
 
@@ -343,7 +417,9 @@ export class Join implements Machine<AnswerEvent, AnswerEvent> {
   }
 }
 
+/** The end of a part, which is told once. */
 function ended(part: ToldPart, event: PartEnd): readonly AnswerEvent[] {
+  if (part.ended) return [];
   part.ended = true;
   return [{ ...event, part: part.number }];
 }
@@ -359,19 +435,7 @@ function normal(text: string): string {
   return object === undefined ? text : JSON.stringify(object);
 }
 
-function commonLength(a: string, b: string): number {
-  const most = Math.min(a.length, b.length);
-  let length = 0;
-  while (length < most && a.charCodeAt(length) === b.charCodeAt(length)) length++;
-  return length;
-}
-
-/** Whether a text could go on with itself: its second half follows from its first. */
-function isRepetitive(text: string): boolean {
-  const half = Math.floor(text.length / 2);
-  for (let at = text.indexOf(text.slice(0, text.length - half), 1); at !== -1 && at <= half;) {
-    if (text.startsWith(text.slice(at))) return true;
-    at = text.indexOf(text.slice(0, text.length - half), at + 1);
-  }
-  return false;
+/** Whether a client reads something of these that it would not from another attempt. */
+function isMeaningful(events: readonly AnswerEvent[]): boolean {
+  return events.some(({ type }) => type !== "start" && type !== "usage" && type !== "extra");
 }

@@ -49,6 +49,122 @@ describe("continue", () => {
     assert.deepEqual(rig.told, { text: whole, error: undefined, finished: true });
   });
 
+  test("one that ignores the prefill is asked afresh, even behind its last attempt", () => {
+    using rig = continuing({ prefill: true, model: { attempts: 2 } });
+    rig.says(words.slice(0, 40), "reset");
+    rig.says(words.slice(0, 10));
+    assert.deepEqual([rig.sends, rig.sent.messages.length], [3, 1]);
+    rig.says(words, "finish");
+    assert.deepEqual(rig.told, { text: whole, error: undefined, finished: true });
+  });
+
+  test("an answer that fails behind its finish is whole", () => {
+    using rig = continuing();
+    rig.says(words);
+    rig.call.data(chunk({}, "stop"));
+    rig.call.data('data: {"error":{"message":"oh","code":"server_error"}}\n\n');
+    rig.call.end();
+    assert.equal(rig.sends, 1);
+    assert.deepEqual(rig.told, { text: whole, error: undefined, finished: true });
+    assert.ok(rig.scene.client.body.endsWith("data: [DONE]\n\n"));
+  });
+
+  test("a lone target is asked again only as far as the budget of retries goes", () => {
+    using rig = continuing({ endpoints: ["only"] });
+    const { health, clock } = rig.scene.context;
+    while (health.budget.has(clock.monotonic())) health.budget.spend(clock.monotonic());
+    rig.says(words.slice(0, 40), "reset");
+    assert.deepEqual([rig.sends, rig.told.finished], [1, false]);
+    assert.notEqual(rig.told.error, undefined);
+    assert.equal(rig.scene.observer.exchanges[0]?.rescued, false, "it was not");
+  });
+
+  test("what fails before it has begun is treated as ever: a server's error is waited for and tried again", () => {
+    using rig = continuing({ endpoints: ["only"] });
+    rig.says(words.slice(0, 40), "reset");
+    rig.call.head(503, json);
+    rig.call.data('{"error":{"message":"busy"}}');
+    rig.call.end();
+    rig.pass(1000);
+    assert.equal(rig.sends, 3);
+    rig.says(words, "finish");
+    assert.deepEqual(rig.told, { text: whole, error: undefined, finished: true });
+  });
+
+  const malformed = "data: {broken\n\n";
+  const many = (texts: readonly string[]) => texts.map((text) => chunk({ content: text })).join("");
+
+  test("an attempt that fails with its first bytes has told nothing: any other answer takes its place", () => {
+    using rig = continuing();
+    rig.says([]);
+    rig.call.data(many(words.slice(0, 5)) + malformed);
+    rig.says(["another ", "answer"], "finish");
+    assert.deepEqual(rig.told, { text: "another answer", error: undefined, finished: true });
+    assert.equal(rig.scene.client.headers.get("x-patchbay-endpoint"), "second");
+  });
+
+  test("what goes on and fails with its first bytes has told nothing either", () => {
+    using rig = continuing();
+    rig.says(words.slice(0, 40), "reset");
+    rig.says([]);
+    rig.call.data(many(words.slice(0, 50)) + malformed);
+    rig.says(words, "finish");
+    assert.deepEqual(rig.told, { text: whole, error: undefined, finished: true });
+  });
+
+  test("what a whole body that has no finish says is told, and completed by the next", () => {
+    using rig = continuing();
+    rig.call.head(200, json);
+    rig.call.data(JSON.stringify({ choices: [{ index: 0, message: { role: "assistant", content: "one two" } }] }));
+    rig.call.end();
+    rig.says(["one two three"], "finish");
+    assert.deepEqual(rig.told, { text: "one two three", error: undefined, finished: true });
+  });
+
+  test("what a broken attempt reported to have used is on record, and not on the bill", () => {
+    using rig = continuing();
+    const usage = (tokens: number) =>
+      `data: {"choices":[],"usage":{"prompt_tokens":${tokens},"completion_tokens":1}}\n\n`;
+    rig.says(words.slice(0, 40));
+    rig.call.data(usage(7));
+    rig.call.fail("broken-stream");
+    rig.says(words);
+    rig.call.data(`${chunk({}, "stop")}${usage(9)}data: [DONE]\n\n`);
+    rig.call.end();
+    const [report] = rig.scene.observer.exchanges;
+    assert.deepEqual(report?.usage, { inputTokens: 9, outputTokens: 1 });
+    assert.deepEqual(report.tried, [
+      { endpoint: "first", model: "actual", failure: "broken-stream", usage: { inputTokens: 7, outputTokens: 1 } },
+    ]);
+  });
+
+  test("a client that reads slowly slows down whoever goes on, too", () => {
+    using rig = continuing();
+    rig.scene.client.takes = false;
+    rig.says(words.slice(0, 40), "reset");
+    rig.says(words.slice(0, 50));
+    assert.equal(rig.call.paused, true);
+    rig.scene.client.drain();
+    assert.equal(rig.call.paused, false);
+  });
+
+  test("the trailers name who completed the answer", () => {
+    using rig = continuing();
+    rig.says(words.slice(0, 40), "reset");
+    rig.says(words, "finish");
+    assert.equal(rig.scene.client.headers.get("x-patchbay-endpoint"), "first");
+    assert.deepEqual(rig.scene.client.trailers, [
+      "x-patchbay-attempts",
+      "2",
+      "x-patchbay-rescued",
+      "true",
+      "x-patchbay-endpoint",
+      "second",
+      "x-patchbay-model",
+      "actual",
+    ]);
+  });
+
   test("a request that asks for reasoning is asked afresh even so", () => {
     using rig = continuing({ prefill: true, body: { reasoning_effort: "high" } });
     rig.says(words.slice(0, 40), "reset");
@@ -172,10 +288,20 @@ describe("hold", () => {
     rig.says(["another ", "answer"], "finish");
     assert.deepEqual(rig.told, { text: "another answer", error: undefined, finished: true });
     assert.equal(rig.scene.client.headers.get("x-patchbay-endpoint"), "second");
+    assert.equal(rig.scene.client.headers.get("x-patchbay-rescued"), "true");
     assert.deepEqual(
       rig.scene.observer.exchanges.map(({ sight, rescued, attempts }) => [sight, rescued, attempts]),
       [["tap", true, 2]],
     );
+  });
+
+  test("an answer that merely ends is not taken for complete, even where bytes are to pass unread", () => {
+    using rig = new Rig({ relay: "always", model: { rescue: "hold" } });
+    rig.says(words.slice(0, 40));
+    rig.call.end();
+    assert.equal(rig.sends, 2);
+    rig.says(words, "finish");
+    assert.deepEqual(rig.told, { text: whole, error: undefined, finished: true });
   });
 
   test("an answer that is too large to be held is sent on", () => {

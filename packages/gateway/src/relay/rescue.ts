@@ -9,7 +9,6 @@ import type { Attempt } from "./attempt.ts";
 import type { ClientEncoder } from "./interpreter.ts";
 import { Observer } from "./observer.ts";
 import { Join, Told } from "./rescue-join.ts";
-import type { Turns } from "./turns.ts";
 
 type FailedAttempt = Pick<Attempt, "planned" | "prefix" | "firstAt">;
 
@@ -25,7 +24,10 @@ export class Rescue {
   readonly #limit: number;
   readonly #told: Told;
   #machine: Machine<AnswerEvent, string> | undefined;
-  #unwilling: PlannedAttempt | undefined;
+  /** Who did not go on behind a prefill. */
+  readonly #unwilling = new Set<PlannedAttempt>();
+  /** The last attempt took another course than what was told. */
+  #deviated = false;
   /** What broke the first attempt that had told something. */
   broken: Failure | undefined;
 
@@ -35,18 +37,8 @@ export class Rescue {
     this.#told = new Told(limit);
   }
 
-  /** An attempt at the answer failed after something of it was told. Sees to who is next, or says that nobody may. */
-  takesOver(why: Failure, { planned, prefix, firstAt }: FailedAttempt, turns: Turns): boolean {
-    if (!this.#goesOn(why)) return false;
-    if (prefix !== undefined && firstAt === undefined && failures[why.kind].blame === "client") {
-      // The target refused the prefill: it is asked afresh.
-      this.#unwilling = planned;
-      turns.first(planned);
-    } else if (!turns.hasMore && mayTryAgain(why)) turns.once(planned);
-    return true;
-  }
-
-  #goesOn(why: Failure): boolean {
+  /** Whether another attempt may go on after a failure, when something was told already. */
+  goesOn(why: Failure): boolean {
     // What somebody decided, such as a content filter, is not undone by asking somebody else.
     if (this.broken === undefined) {
       if (failures[why.kind].retry === "never") return false;
@@ -55,13 +47,22 @@ export class Rescue {
     return !this.#told.isBeyondJoining;
   }
 
+  /** Whether the same target is asked once more, afresh: it refused what it was given to go on with, or ignored it. */
+  asksAfresh({ planned, prefix, firstAt }: FailedAttempt, why: Failure): boolean {
+    if (prefix === undefined || this.#unwilling.has(planned)) return false;
+    const isRefused = firstAt === undefined && failures[why.kind].blame === "client";
+    if (!isRefused && !this.#deviated) return false;
+    this.#unwilling.add(planned);
+    return true;
+  }
+
   /**
    * What a target is given to go on with; undefined where nothing was told, or more than one text, or the model is not
    * declared to go on. Without the blanks at its end, which some vendors refuse and no tokenizer likes.
    */
   prefixFor(planned: PlannedAttempt): string | undefined {
-    if (planned.prefill !== true || planned === this.#unwilling) return undefined;
-    const prefix = this.#told.openText?.trimEnd();
+    if (planned.prefill !== true || this.#unwilling.has(planned)) return undefined;
+    const prefix = this.#told.onlyText?.trimEnd();
     return prefix === "" ? undefined : prefix;
   }
 
@@ -73,14 +74,15 @@ export class Rescue {
 
   /** The client's stream as one attempt tells it. */
   encoder(client: Codec, answer: () => AnswerContext, prefix: string | undefined): ClientEncoder {
-    const join = () => new Join(this.#told, { limit: this.#limit, prefix });
-    return new RescuedEncoder(join, () => (this.#machine ??= client.ingress.streamEncoder(answer())));
+    this.#deviated = false;
+    return new RescuedEncoder({
+      join: () => new Join(this.#told, { limit: this.#limit, prefix }),
+      machine: () => (this.#machine ??= client.ingress.streamEncoder(answer())),
+      deviated: () => {
+        this.#deviated = true;
+      },
+    });
   }
-}
-
-/** Whether the same target may be asked again where nobody else is left: not one that fell silent. */
-function mayTryAgain({ kind }: Failure): boolean {
-  return kind !== "timeout-idle" && kind !== "timeout-first-token" && failures[kind].retry !== "never";
 }
 
 /** The request with words that its answer is to go on with. */
@@ -100,24 +102,34 @@ export function mayContinue(request: CanonicalRequest): boolean {
   return request.reasoning === undefined || request.reasoning.effort === "none";
 }
 
+interface EncoderWays {
+  readonly join: () => Join;
+  /** The encoder of the client's stream, which all attempts share. */
+  readonly machine: () => Machine<AnswerEvent, string>;
+  /** The answer does not go on where the one before it ended. */
+  readonly deviated: () => void;
+}
+
 /** One attempt's events as a piece of the client's stream, which began before and may go on after it. */
 class RescuedEncoder implements ClientEncoder {
   readonly seen: Observation;
   readonly #observer = new Observer();
-  readonly #newJoin: () => Join;
-  readonly #machine: () => Machine<AnswerEvent, string>;
+  readonly #ways: EncoderWays;
   #join: Join | undefined;
   #early: AnswerEvent[] = [];
 
-  constructor(join: () => Join, machine: () => Machine<AnswerEvent, string>) {
+  constructor(ways: EncoderWays) {
     this.seen = this.#observer.seen;
-    this.#newJoin = join;
-    this.#machine = machine;
+    this.#ways = ways;
   }
 
   push(events: readonly AnswerEvent[]): string {
+    // What fails with its first words has told nothing yet: then anybody may begin.
+    if (this.#join === undefined && this.#breaksWithin(events)) return "";
     let text = "";
     for (const event of events) {
+      // After its finish the answer is whole, and its client may have read that: nothing takes it away.
+      if (event.type === "failure" && this.seen.finished) break;
       this.#observer.note(event);
       if (this.seen.failure !== undefined) break;
       text += this.#pass(event);
@@ -133,11 +145,19 @@ class RescuedEncoder implements ClientEncoder {
       this.seen.failure = failure("broken-stream", "The upstream ended its answer before it was complete.");
       return "";
     }
-    return this.#machine().end().join("");
+    return this.#ways.machine().end().join("");
   }
 
   fail(why: Failure): Buffer {
-    return Buffer.from(this.#machine().push({ type: "failure", failure: why }).join(""));
+    return Buffer.from(this.#ways.machine().push({ type: "failure", failure: why }).join(""));
+  }
+
+  /** Whether these events end in a failure, and not behind a finish. Notes what they say. */
+  #breaksWithin(events: readonly AnswerEvent[]): boolean {
+    const end = events.findIndex(({ type }) => type === "failure" || type === "finish");
+    if (events[end]?.type !== "failure") return false;
+    for (const event of events.slice(0, end + 1)) this.#observer.note(event);
+    return true;
   }
 
   #failed(): boolean {
@@ -156,14 +176,15 @@ class RescuedEncoder implements ClientEncoder {
     const events = this.#early.length === 0 ? [event] : [...this.#early, event];
     this.#early = [];
     let text = "";
-    const join = (this.#join ??= this.#newJoin());
+    const join = (this.#join ??= this.#ways.join());
     for (const each of events) {
       for (const told of join.push(each)) {
         if (told.type === "failure") {
           this.seen.failure = told.failure;
+          this.#ways.deviated();
           return text;
         }
-        for (const piece of this.#machine().push(told)) text += piece;
+        for (const piece of this.#ways.machine().push(told)) text += piece;
       }
     }
     return text;

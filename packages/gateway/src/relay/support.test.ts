@@ -40,6 +40,7 @@ export class FakeClient implements ClientSink {
   status: number | undefined;
   headers: ReadonlyMap<string, string> = new Map();
   body = "";
+  trailers: readonly string[] | undefined;
   state: "waiting" | "open" | "ended" | "destroyed" | "gone" = "waiting";
   readonly faults: string[] = [];
 
@@ -56,7 +57,8 @@ export class FakeClient implements ClientSink {
     return this.takes;
   }
 
-  end(bytes: Buffer): void {
+  end(bytes: Buffer, _stall = 0, trailers?: readonly string[]): void {
+    this.trailers = trailers;
     if (this.state !== "open") this.faults.push(`ended when ${this.state}`);
     this.body += bytes.toString();
     this.state = "ended";

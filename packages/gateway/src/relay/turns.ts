@@ -1,4 +1,4 @@
-import { failure } from "../kernel/failure.ts";
+import { failure, failures } from "../kernel/failure.ts";
 import type { Failure, FailureKind } from "../kernel/failure.ts";
 import { afterFailure } from "../routing/after-failure.ts";
 import type { Refusal } from "../limits/types.ts";
@@ -132,9 +132,16 @@ export class Turns {
     return this.#queue.length > 0;
   }
 
-  /** Has a target asked once more after all others, if the model's attempts are not used up. */
-  once(planned: PlannedAttempt): void {
-    if (this.count - this.#changes < this.#input.plan.model.attempts) this.#queue.push(planned);
+  /** An answer broke off in the middle: its target is asked again when nobody else is left, unless it fell silent. */
+  broke(planned: PlannedAttempt, { kind }: Failure): void {
+    this.#note(planned, kind !== "timeout-idle" && failures[kind].retry !== "never");
+  }
+
+  /** Whether a target may be asked again is what it did last that tells. */
+  #note(planned: PlannedAttempt, isWorthIt: boolean): void {
+    const place = this.#again.indexOf(planned);
+    if (isWorthIt && place === -1) this.#again.push(planned);
+    else if (!isWorthIt && place !== -1) this.#again.splice(place, 1);
   }
 
   /** Puts a target before all others. */
@@ -175,7 +182,7 @@ export class Turns {
     if (pause > 0 && pause <= failover.stay && hasAttempts && this.#mayRetry(planned) && this.#spend(planned)) {
       return this.first(planned);
     }
-    if (passes(why) && !this.#again.includes(planned)) this.#again.push(planned);
+    this.#note(planned, passes(why));
   }
 
   /** Some failures tell who else is worth asking. */

@@ -24,8 +24,13 @@ export interface ClientSink {
   open(status: number, headers: readonly string[]): void;
   /** False when the client reads more slowly than we write: wait for `drained`. */
   write(bytes: Buffer): boolean;
-  /** Ends the answer well. @param stall How long the client may leave the rest of it unread, in milliseconds. */
-  end(bytes: Buffer, stall: number): void;
+  /**
+   * Ends the answer well.
+   *
+   * @param stall How long the client may leave the rest of it unread, in milliseconds.
+   * @param trailers What its head could not tell yet; names and values in turn. Not every connection can carry them.
+   */
+  end(bytes: Buffer, stall: number, trailers?: readonly string[]): void;
   /** Breaks the connection, so that nobody takes what came for the whole. */
   destroy(): void;
   /** Set by the relay. The client has gone before the end. */
@@ -142,6 +147,8 @@ export interface TriedTarget {
   readonly endpoint: string;
   readonly model: string;
   readonly failure: FailureKind;
+  /** What it reported before it failed: its provider may charge for that. */
+  readonly usage?: Usage;
 }
 
 export interface ExchangeReport {

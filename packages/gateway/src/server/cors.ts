@@ -2,7 +2,7 @@ import type { Incoming } from "./router.ts";
 
 /** The headers that a page may read. */
 const exposed =
-  "x-request-id, retry-after, x-patchbay-endpoint, x-patchbay-model, x-patchbay-attempts, x-patchbay-loss, x-patchbay-estimate";
+  "x-request-id, retry-after, x-patchbay-endpoint, x-patchbay-model, x-patchbay-attempts, x-patchbay-rescued, x-patchbay-loss, x-patchbay-estimate";
 
 /** Nothing unless the origin is configured: without it a browser keeps our answers from the page. */
 export function corsHeaders(origin: string, allowed: readonly string[]): string[] {

@@ -33,8 +33,10 @@ export class ResponseSink implements ClientSink {
     return this.#response.destroyed || this.#response.write(bytes);
   }
 
-  end(bytes: Buffer, stall: number): void {
+  end(bytes: Buffer, stall: number, trailers?: readonly string[]): void {
     const response = this.#response;
+    // Node leaves them out where the body is not chunked.
+    if (trailers !== undefined) response.addTrailers(pairsOf(trailers));
     response.end(bytes);
     // What the kernel took at once needs no timer. This one runs only while nothing is read.
     if (response.writableLength > response.writableHighWaterMark) response.setTimeout(stall);
@@ -43,6 +45,12 @@ export class ResponseSink implements ClientSink {
   destroy(): void {
     this.#response.destroy();
   }
+}
+
+function pairsOf(headers: readonly string[]): [string, string][] {
+  return headers.flatMap((name, index): [string, string][] =>
+    index % 2 === 0 ? [[name, headers[index + 1] ?? ""]] : [],
+  );
 }
 
 function nothing(): void {}

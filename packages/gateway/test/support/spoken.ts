@@ -1,3 +1,4 @@
+import { parseExact } from "../../src/codecs/shared/exact.ts";
 import { foldAnswer } from "../../src/codecs/shared/fold.ts";
 import type { FoldedPart } from "../../src/codecs/shared/fold.ts";
 import type { AnswerEvent, FinishWord } from "../../src/kernel/event.ts";
@@ -155,3 +156,22 @@ export const rooms: { readonly [P in Generating]: Room } = {
   ollama: { reasoning: true, calls: true, cached: false, ids: true },
   "ollama-generate": { reasoning: true, calls: false, cached: false, ids: false },
 };
+
+/** What can be compared of an answer that a client of this protocol has; arguments are JSON with all its digits. */
+export function comparable(said: Spoken, client: Generating): object {
+  const { reasoning, calls, cached } = rooms[client];
+  const { usage } = said;
+  // Of calls, clients of `/api/generate` hear, although none of its vendors make any.
+  const hearsCalls = calls || client === "ollama-generate";
+  return {
+    text: said.text,
+    refusal: said.refusal,
+    reasoning: reasoning ? said.reasoning : "",
+    calls: hearsCalls
+      ? said.calls.map((call) => ({ ...call, arguments: JSON.stringify(parseExact(call.arguments)) }))
+      : [],
+    finish: hearsCalls || said.finish !== "tool-calls" ? said.finish : "stop",
+    usage: [usage?.inputTokens, usage?.outputTokens, cached ? (usage?.cacheReadTokens ?? 0) : 0],
+    failure: said.failure,
+  };
+}

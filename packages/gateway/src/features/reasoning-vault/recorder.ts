@@ -4,7 +4,7 @@ import type { Extra } from "../../kernel/request.ts";
 import { printOf } from "./memory.ts";
 import type { KeptReasoning, Memory } from "./memory.ts";
 
-/** Who hears of the calls of a finished answer. */
+/** Who hears of the calls of an answer. */
 export interface Listener {
   remember(id: string, memory: Memory): void;
   /** A call of which there is nothing to remember. */
@@ -17,11 +17,19 @@ interface Noted {
   /** Its text; of a part that is neither reasoning nor a call only whether there is any. */
   readonly pieces: string[];
   keep: Extra | undefined;
+  ended: boolean;
+}
+
+/** One candidate's parts that nothing was told of yet, and the reasoning since its last call. */
+interface Stretch {
+  readonly parts: Map<number, Noted>;
+  reasoning: KeptReasoning[];
+  leads: boolean;
 }
 
 /**
- * Lets an answer pass, tells each part with vendor state where it comes from, and tells of its calls once it has
- * finished: what breaks off is not remembered, for the client has nothing of it to ask about.
+ * Lets an answer pass, tells each part with vendor state where it comes from, and tells of each call once it is whole:
+ * its client may be told of it even where the answer breaks off behind it, and another one goes on.
  */
 export class Recorder implements Machine<AnswerEvent, AnswerEvent> {
   readonly #origin: string;
@@ -29,7 +37,7 @@ export class Recorder implements Machine<AnswerEvent, AnswerEvent> {
   /** Characters that may still be noted before the answer is too large to remember. */
   #room: number;
   /** By candidate, then by part. */
-  readonly #noted = new Map<number, Map<number, Noted>>();
+  readonly #noted = new Map<number, Stretch>();
 
   constructor(origin: string, listener: Listener, room: number) {
     this.#origin = origin;
@@ -40,19 +48,28 @@ export class Recorder implements Machine<AnswerEvent, AnswerEvent> {
   push(event: AnswerEvent): readonly AnswerEvent[] {
     switch (event.type) {
       case "part-start":
-        this.#partsOf(event.candidate).set(event.part, { head: event.head, pieces: [], keep: undefined });
+        this.#stretchOf(event.candidate).parts.set(event.part, {
+          head: event.head,
+          pieces: [],
+          keep: undefined,
+          ended: false,
+        });
         return [event];
       case "part-delta":
         this.#note(event.candidate, event.part, event.text);
         return [event];
       case "part-end": {
-        if (event.keep === undefined) return [event];
-        const part = this.#noted.get(event.candidate)?.get(event.part);
-        if (part !== undefined && isKept(part.head)) part.keep = event.keep;
-        return [{ ...event, origin: this.#origin }];
+        const stretch = this.#noted.get(event.candidate);
+        const part = stretch?.parts.get(event.part);
+        if (stretch !== undefined && part !== undefined) {
+          part.ended = true;
+          if (isKept(part.head)) part.keep = event.keep;
+          this.#tell(stretch, false);
+        }
+        return [event.keep === undefined ? event : { ...event, origin: this.#origin }];
       }
       case "finish":
-        if (this.#room >= 0) this.#tell(this.#partsOf(event.candidate).values());
+        this.#tell(this.#stretchOf(event.candidate), true);
         this.#noted.delete(event.candidate);
         return [event];
       default:
@@ -64,14 +81,17 @@ export class Recorder implements Machine<AnswerEvent, AnswerEvent> {
     return [];
   }
 
-  #partsOf(candidate: number): Map<number, Noted> {
-    let parts = this.#noted.get(candidate);
-    if (parts === undefined) this.#noted.set(candidate, (parts = new Map<number, Noted>()));
-    return parts;
+  #stretchOf(candidate: number): Stretch {
+    let stretch = this.#noted.get(candidate);
+    if (stretch === undefined) {
+      stretch = { parts: new Map<number, Noted>(), reasoning: [], leads: true };
+      this.#noted.set(candidate, stretch);
+    }
+    return stretch;
   }
 
   #note(candidate: number, number: number, text: string): void {
-    const part = this.#noted.get(candidate)?.get(number);
+    const part = this.#noted.get(candidate)?.parts.get(number);
     if (part === undefined || text === "") return;
     if (!isKept(part.head)) {
       if (part.pieces.length === 0) part.pieces.push("");
@@ -83,21 +103,34 @@ export class Recorder implements Machine<AnswerEvent, AnswerEvent> {
     else this.#noted.clear();
   }
 
-  #tell(parts: Iterable<Noted>): void {
-    let reasoning: KeptReasoning[] = [];
-    let leads = true;
-    for (const { head, pieces, keep } of parts) {
+  /** Tells of the calls that are whole, as far as all that matters before them is. @param isAll All parts are over. */
+  #tell(stretch: Stretch, isAll: boolean): void {
+    if (this.#room < 0) return;
+    let texts: number[] = [];
+    for (const [number, { head, pieces, keep, ended }] of stretch.parts) {
+      if (!isKept(head)) {
+        // Whether anything is said in it may be known only later.
+        texts.push(number);
+        continue;
+      }
+      if (!ended && !isAll) return;
+      for (const each of texts) this.#pass(stretch, each);
+      texts = [];
+      stretch.parts.delete(number);
       const text = pieces.join("");
-      if (head.type === "reasoning") {
-        if (text !== "" || keep !== undefined) reasoning.push({ text, leads, ...(keep && { keep }) });
-      } else if (head.type !== "tool-call") {
-        if (pieces.length > 0) leads = false;
-      } else {
-        this.#call(head, text, { reasoning, ...(keep && { keep }) });
-        reasoning = [];
-        leads = true;
+      if (head.type === "tool-call") {
+        this.#call(head, text, { reasoning: stretch.reasoning, ...(keep && { keep }) });
+        stretch.reasoning = [];
+        stretch.leads = true;
+      } else if (text !== "" || keep !== undefined) {
+        stretch.reasoning.push({ text, leads: stretch.leads, ...(keep && { keep }) });
       }
     }
+  }
+
+  #pass(stretch: Stretch, text: number): void {
+    if (stretch.parts.get(text)?.pieces.length !== 0) stretch.leads = false;
+    stretch.parts.delete(text);
   }
 
   #call(

@@ -247,10 +247,25 @@ test("an answer with nothing worth keeping leaves no trace", () => {
   assert.deepEqual(setup.vault.size, { calls: 0, bytes: 0 });
 });
 
-test("an answer that breaks off is not remembered", () => {
+test("of an answer that breaks off the whole calls are remembered, which its client may have been told", () => {
   const setup = new Setup();
-  setup.events(answerOf([reasoning("hm", signed), call("1")]).slice(0, -1));
+  const parts = [text("so"), reasoning("hm", signed), call("1"), reasoning("and", signed), call("2")];
+  setup.events(answerOf(parts).slice(0, -2));
+  assert.equal(setup.vault.size.calls, 1);
+  assert.deepEqual(setup.ask([call("1")])[0], reasoning("hm", signed));
+  assert.deepEqual(setup.ask([call("2")]), [call("2")]);
+});
+
+test("a call that is whole while reasoning before it is not waits for that", () => {
+  const setup = new Setup();
+  const events = answerOf([reasoning("hm", signed), call("1")]);
+  const end = events.findIndex((event) => event.type === "part-end" && event.part === 0);
+  const late = [...events.slice(0, end), ...events.slice(end + 1, -1)];
+  setup.events(late);
   assert.equal(setup.vault.size.calls, 0);
+  const all = [...late, ...events.slice(end, end + 1), ...events.slice(-1)];
+  setup.events(all);
+  assert.deepEqual(setup.ask([call("1")])[0], reasoning("hm", signed));
 });
 
 test("each of several candidates is remembered", () => {

@@ -13,8 +13,8 @@ export interface Answer {
 /** What a vendor does instead of answering. */
 export type Fault =
   | { readonly status: number; readonly kind: "bad" | "auth" | "rate" | "server" | "overloaded" | "overflow" }
-  /** The connection is lost after the first piece of the answer. */
-  | { readonly cut: true; readonly answer: Answer }
+  /** The connection is lost after the first pieces of the answer, or after so many. */
+  | { readonly cut: true; readonly answer: Answer; readonly after?: number }
   /** After the first piece nothing more comes. */
   | { readonly hang: true; readonly answer: Answer };
 

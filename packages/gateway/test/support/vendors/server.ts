@@ -138,6 +138,7 @@ function perform(
     return void response.end();
   }
   // Enough for the first words to be among them, and the end not.
-  for (const piece of all.slice(0, Math.max(1, Math.min(all.length - 2, 6)))) response.write(piece);
+  const first = ("cut" in what ? what.after : undefined) ?? Math.max(1, Math.min(all.length - 2, 6));
+  for (const piece of all.slice(0, first)) response.write(piece);
   if ("cut" in what) setTimeout(() => response.destroy(), 20);
 }

@@ -65,12 +65,12 @@ export class Recorder implements ClientSink {
     return out.length === 0 || this.#inner.write(out);
   }
 
-  end(bytes: Buffer, stall: number): void {
-    if (!this.#recording) return this.#inner.end(bytes, stall);
+  end(bytes: Buffer, stall: number, trailers?: readonly string[]): void {
+    if (!this.#recording) return this.#inner.end(bytes, stall, trailers);
     if (this.#options.stream) {
       const read = this.#read(bytes);
       const rest = this.#blocks(this.#reader.end());
-      return this.#inner.end(Buffer.concat([read, rest]), stall);
+      return this.#inner.end(Buffer.concat([read, rest]), stall, trailers);
     }
     const body = Buffer.concat([...this.#whole, bytes]);
     const final = readWhole(body, this.#options.envelope);
