@@ -64,7 +64,8 @@ test("the log's line states what the ledger's row states, by the same names", as
     const { row, line } = await recorded(more);
     const { level, time, message, ...stated } = line;
     assert.deepEqual([level, typeof time, message], ["info", "number", "exchange"]);
-    const { id, at, ...named } = row;
+    // The route has a line of its own, at the level `debug`.
+    const { id, at, route: _route, ...named } = row;
     assert.equal(typeof at, "number");
     assert.deepEqual(stated, JSON.parse(JSON.stringify({ requestId: id, ...named })));
   }
@@ -85,20 +86,26 @@ test("an exchange is counted by its endpoint's type though a reload has removed 
   assert.match(metrics, /gen_ai_provider_name="openai-compatible"/u);
 });
 
-test("where it went is kept when there is something to tell, and not otherwise", async () => {
+/** The record of a route, with the fields that matter here. */
+const routeOf = (row: LedgerRow) => JSON.parse(row.route ?? "null") as { readonly [name: string]: unknown };
+
+test("every exchange's route is kept: the plan, who answered and what became of the others", async () => {
+  const attempts = [
+    { endpoint: "first", model: "actual", reason: "" },
+    { endpoint: "second", model: "actual", reason: "" },
+  ];
+  const plan = { model: "asked", strategy: "backup", maxAttempts: 3, attempts, excluded: [] };
   const { row: plain } = await recorded({});
-  assert.equal(plain.route, undefined);
-  const { row } = await recorded({
-    endpoint: "second",
-    tried: [{ endpoint: "first", model: "actual", failure: "overloaded" }],
-  });
-  const { strategy, attempts, excluded, failed } = JSON.parse(row.route ?? "") as { readonly [name: string]: unknown };
-  assert.deepEqual(
-    [strategy, excluded, failed],
-    ["backup", [], [{ endpoint: "first", model: "actual", failure: "overloaded" }]],
-  );
-  assert.deepEqual(
-    (attempts as readonly { readonly endpoint: string }[]).map(({ endpoint }) => endpoint),
-    ["first", "second"],
-  );
+  assert.deepEqual(routeOf(plain), { ...plan, winner: "first/actual" });
+  const tried = [{ endpoint: "first", model: "actual", failure: "overloaded" }] as const;
+  const { row: other } = await recorded({ endpoint: "second", tried });
+  assert.deepEqual(routeOf(other), { ...plan, winner: "second/actual", failed: tried });
+  const { row: rescued } = await recorded({ endpoint: "second", tried, rescued: true });
+  assert.deepEqual(routeOf(rescued), { ...plan, winner: "second/actual", failed: tried, rescued: true });
+  const failure = { kind: "overloaded", message: "" } as const;
+  const { row: failed } = await recorded({ tried, failure, status: 503 });
+  assert.deepEqual(routeOf(failed), { ...plan, failed: tried });
+  const nowhere = { endpoint: undefined, targetModel: undefined, failure, status: 503, attempts: 0 };
+  const { row: unsent } = await recorded(nowhere);
+  assert.deepEqual(routeOf(unsent), plan);
 });
