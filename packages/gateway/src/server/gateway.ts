@@ -411,7 +411,8 @@ export class Gateway {
     // Anthropic's SDKs know it by this name only.
     if (route?.about?.surface === "anthropic") headers.push("request-id", id);
     const { origin } = request.headers;
-    if (origin !== undefined) headers.push(...corsHeaders(origin, this.service.current().config.server.cors.origins));
+    if (origin !== undefined && route?.access !== "admin")
+      headers.push(...corsHeaders(origin, this.service.current().config.server.cors.origins));
     return headers;
   }
 
