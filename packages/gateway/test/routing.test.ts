@@ -17,33 +17,33 @@ const facts = [
   { contextWindow: 100_000 },
 ];
 const targets = names.map((endpoint) => ({ endpoint, model: "m" }));
-const house = await startHouse({
-  document: {
-    endpoints: upstreams.map(({ url }, index) => ({
-      name: names[index],
-      type: "openai-compatible",
-      url,
-      credentials: [{ apiKey: `key-${names[index]}` }],
-      models: [{ id: "m", ...facts[index] }],
-    })),
-    models: [
-      { name: "ordered", targets },
-      { name: "few", targets, failover: { attempts: 2 } },
-      { name: "turns", strategy: "rotate", targets },
-      {
-        name: "shares",
-        strategy: "weighted",
-        targets: targets.map((each, index) => ({ ...each, weight: [3, 0, 1][index] })),
-      },
-      { name: "cheap", strategy: "cheapest", targets },
-      { name: "quick", strategy: "fastest", targets },
-      { name: "twin", strategy: "duplicate", targets: [{ endpoint: "a", model: "u" }] },
-      { name: "other", targets: [{ endpoint: "b", model: "u" }] },
-    ],
-    families: { lite: "ordered" },
-    fallback: "cheap",
-  },
-});
+const document = {
+  endpoints: upstreams.map(({ url }, index) => ({
+    name: names[index],
+    type: "openai-compatible",
+    url,
+    credentials: [{ apiKey: `key-${names[index]}` }],
+    models: [{ id: "m", ...facts[index] }],
+  })),
+  models: [
+    { name: "ordered", targets },
+    { name: "few", targets, failover: { attempts: 2 } },
+    { name: "turns", strategy: "rotate", targets },
+    {
+      name: "shares",
+      strategy: "weighted",
+      targets: targets.map((each, index) => ({ ...each, weight: [3, 0, 1][index] })),
+    },
+    { name: "cheap", strategy: "cheapest", targets },
+    { name: "quick", strategy: "fastest", targets },
+    { name: "twin", strategy: "duplicate", targets: [{ endpoint: "a", model: "u" }] },
+    { name: "other", targets: [{ endpoint: "b", model: "u" }] },
+    { name: "team/*", targets: [{ endpoint: "a", model: "*" }] },
+  ],
+  families: { lite: "ordered" },
+  fallback: "cheap",
+};
+const house = await startHouse({ document });
 
 after(async () => {
   for (const resource of [house, ...upstreams]) await resource[Symbol.asyncDispose]();
@@ -66,6 +66,12 @@ async function ask(model: string, more: object = {}, headers: { readonly [name: 
     id: response.headers.get("x-request-id") ?? "",
     body,
   };
+}
+
+async function askWith(model: string) {
+  const response = await house.post("/v1/chat/completions", { model, messages });
+  await response.text();
+  return { status: response.status, headers: response.headers, id: response.headers.get("x-request-id") ?? "" };
 }
 
 async function askers(model: string, count: number, more: object = {}): Promise<string> {
@@ -159,4 +165,36 @@ test("a key that is limited to a model reaches no other by another name", async 
   const before = b.count;
   assert.equal((await ask("twin", {}, { authorization })).status, 502);
   assert.equal(b.count, before, "the duplicate belongs to a model that the key may not use");
+});
+
+/** Names that would end a header, a line of the log or a JSON text, if they were not written as data. */
+const odd = ["模型🙂", "x\r\nx-evil: 1", 'quote"and\\', "\u0000", "\u202eflip", "$&", "*", "__proto__"];
+for (const name of odd) {
+  test(`the name team/${JSON.stringify(name)} arrives as it is, and does no harm on its way`, async () => {
+    const before = a.count;
+    const { status, id, headers } = await askWith(`team/${name}`);
+    assert.equal(status, 200);
+    assert.equal(headers.get("x-evil"), null);
+    assert.equal(a.count - before, 1);
+    assert.equal(field(a.calls.at(-1)?.json, "model"), name);
+    const { route = "", requestedModel } = await house.row(id);
+    assert.equal(requestedModel, `team/${name}`);
+    assert.equal(field(JSON.parse(route), "winner"), `a/${name}`);
+    const told = await fetch(
+      `${house.url}/admin/api/route?${new URLSearchParams({ model: `team/${name}` }).toString()}`,
+    );
+    assert.equal(field(await told.json(), "winner"), `a/${name}`);
+  });
+}
+
+test("turns go on through reloads, for those that stay", async () => {
+  const turn = async (): Promise<string> => (await ask("turns")).endpoint ?? "-";
+  // Whose turn it is after what other tests asked.
+  const first = await turn();
+  const after = (name: string): string => names[(names.indexOf(name as "a") + 1) % 3] ?? "";
+  house.app.reload(JSON.stringify(document));
+  const second = await turn();
+  assert.equal(second, after(first));
+  house.app.reload(JSON.stringify({ ...document, endpoints: document.endpoints.slice(0, 3) }));
+  assert.equal(await turn(), after(second));
 });

@@ -125,7 +125,9 @@ function unknownModel({ model: name, allows }: RoutingFacts, catalog: Catalog): 
       ? `Did you mean ${close.map((candidate) => `'${candidate}'`).join(" or ")}?`
       : names.length > 0
         ? `GET /v1/models lists the ${names.length} that exist.`
-        : "No model is configured.";
+        : every.length > 0
+          ? "No model that is listed is for this key."
+          : "No model is configured.";
   return failure("model-not-found", `The model '${shown(name)}' does not exist. ${hint}`, { param: "model" });
 }
 
