@@ -75,6 +75,11 @@ test("stand-ins that nobody has stand for nothing, and lead no further", () => {
   assert.equal(resolveName(catalog, "what"), undefined);
 });
 
+test("the fallback may be named by a tier", () => {
+  const catalog = buildCatalog({ ...snapshot, fallback: "performance" });
+  assert.deepEqual(resolveName(catalog, "who-knows")?.understood, { as: "big", by: "fallback" });
+});
+
 test("an endpoint's own name is no prefix to be taken off", () => {
   const catalog = buildCatalog({
     ...snapshot,

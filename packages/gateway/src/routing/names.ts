@@ -54,21 +54,29 @@ function understand(catalog: Catalog, name: string): Resolution | undefined {
   return stoodFor(catalog, name);
 }
 
-/** What the document lets stand for names that nobody has. */
+/** What the document lets stand for names that nobody has. The fallback may be named by a tier, as a family is. */
 function stoodFor(catalog: Catalog, name: string): Resolution | undefined {
-  const { families = {}, fallback } = catalog.snapshot;
-  const tier = tierOf(name);
-  // One that is out of service, or that no endpoint lists by now, is passed over for the next nearest.
-  const kin = tier === undefined ? [] : modelsForTier(families, tier);
-  for (const as of kin) {
-    const model = lookUp(catalog, as);
-    if (model !== undefined) return { model, understood: { as, by: "family" } };
-  }
+  const { fallback } = catalog.snapshot;
+  const kin = kinOf(catalog, name);
+  if (kin !== undefined) return { model: kin.model, understood: { as: kin.as, by: "family" } };
   const every = catchAll(catalog, name);
   if (every !== undefined) return { model: every, understood: { as: name, by: "catch-all" } };
-  const model = fallback === undefined ? undefined : lookUp(catalog, fallback);
-  if (fallback === undefined || model === undefined) return undefined;
-  return { model, understood: { as: fallback, by: "fallback" } };
+  if (fallback === undefined) return undefined;
+  const model = lookUp(catalog, fallback);
+  const last = model === undefined ? kinOf(catalog, fallback) : { as: fallback, model };
+  return last === undefined ? undefined : { model: last.model, understood: { as: last.as, by: "fallback" } };
+}
+
+/** The model for a name's family. One that is out of service, or that nobody lists by now, is passed over. */
+function kinOf(catalog: Catalog, name: string): { readonly as: string; readonly model: VirtualModel } | undefined {
+  const { families } = catalog.snapshot;
+  const tier = families === undefined ? undefined : tierOf(name);
+  if (families === undefined || tier === undefined) return undefined;
+  for (const as of modelsForTier(families, tier)) {
+    const model = lookUp(catalog, as);
+    if (model !== undefined) return { as, model };
+  }
+  return undefined;
 }
 
 /** The virtual model that has this very name, or takes every name: for what changes a model, and must not guess. */
