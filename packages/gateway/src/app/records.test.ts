@@ -51,11 +51,14 @@ async function recorded(more: Partial<ExchangeReport>) {
   };
   records.settled(settled);
   log.flush();
-  const line = JSON.parse(readFileSync(destination, "utf8")) as { readonly [name: string]: unknown };
+  const lines = readFileSync(destination, "utf8").trim().split("\n");
+  const [line = {}, ...before] = lines
+    .map((text) => JSON.parse(text) as { readonly [name: string]: unknown })
+    .toReversed();
   rmSync(destination);
   const [row] = rows;
   assert.ok(row !== undefined && rows.length === 1);
-  return { row, line, metrics: await metrics.text() };
+  return { row, line, before, metrics: await metrics.text() };
 }
 
 test("the log's line states what the ledger's row states, by the same names", async () => {
@@ -84,6 +87,19 @@ test("what a translation lost is named in the log", async () => {
 test("an exchange is counted by its endpoint's type though a reload has removed the endpoint", async () => {
   const { metrics } = await recorded({});
   assert.match(metrics, /gen_ai_provider_name="openai-compatible"/u);
+});
+
+test("the log says in whose place the fallback stands, on one line whatever the name is", async () => {
+  using parts = scene();
+  const understood = { as: "asked", by: "fallback" } as const;
+  const input = { ...parts.input, requestedModel: "gpt-9\n{}", plan: { ...parts.input.plan, understood } };
+  const { before, row } = await recorded({ input });
+  const told = 'nobody has the model "gpt-9\\n{}": asked stands in';
+  assert.deepEqual(
+    before.map(({ level, message, requestId }) => [level, message, requestId]),
+    [["info", told, row.id]],
+  );
+  assert.deepEqual(routeOf(row)["understood"], understood);
 });
 
 /** The record of a route, with the fields that matter here. */

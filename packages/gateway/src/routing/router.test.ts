@@ -6,6 +6,7 @@ import { buildCatalog } from "./catalog.ts";
 import { plan } from "./plan.ts";
 import { Rota } from "./rota.ts";
 import { endpoint, model } from "./support.test-data.ts";
+import { strategies } from "./types.ts";
 import type { RequestTraits, RoutingFacts, RoutingState, Strategy } from "./types.ts";
 
 /** What a target is like, as the model of the router knows it. */
@@ -46,16 +47,7 @@ const nature: fc.Arbitrary<Nature> = fc.record({
   inFlight: fc.integer({ min: 0, max: 3 }),
   weight: fc.integer({ min: 0, max: 9 }),
 });
-const strategy = fc.constantFrom<Strategy>(
-  "backup",
-  "rotate",
-  "weighted",
-  "duplicate",
-  "fastest",
-  "cheapest",
-  "race",
-  "council",
-);
+const strategy = fc.constantFrom<Strategy>(...strategies);
 const needs = fc.record({ tools: fc.boolean(), images: fc.boolean(), tokens: fc.constantFrom(5, 50, 500, 5000) });
 
 interface World {
@@ -349,7 +341,26 @@ test("the fastest of two that are drawn: everybody is drawn, and the slowest is 
   assert.deepEqual([...first].toSorted(), ["e1", "e2", "e3"]);
 });
 
-test("a plan with 50 targets takes little time", () => {
+/** Microseconds that a plan takes, at best. */
+function planningTime({
+  catalog,
+  state,
+  facts,
+}: Pick<ReturnType<typeof build>, "catalog" | "state" | "facts">): number {
+  const rota = new Rota();
+  let best = Infinity;
+  for (let round = 0; round < 10; round++) {
+    const started = performance.now();
+    for (let run = 0; run < 100; run++) {
+      const result = plan(facts, catalog, { ...state, rota });
+      if (result.ok && result.value.entry !== undefined) rota.take(result.value.entry);
+    }
+    best = Math.min(best, (performance.now() - started) * 10);
+  }
+  return best;
+}
+
+test("a plan with 50 targets takes little time, whatever the strategy", (context) => {
   const natures = Array.from({ length: 50 }, (_, index): Nature => ({
     ...nothingWrong,
     tools: true,
@@ -360,21 +371,34 @@ test("a plan with 50 targets takes little time", () => {
     inFlight: 0,
     weight: index % 5,
   }));
-  for (const chosen of ["backup", "weighted", "fastest"] as const) {
-    const { catalog, state, facts } = build({
+  for (const chosen of strategies) {
+    const built = build({
       natures,
       strategy: chosen,
       attempts: 3,
       draws: [0.3, 0.6],
       needs: { tools: true, images: true, tokens: 900 },
     });
-    let best = Infinity;
-    for (let round = 0; round < 10; round++) {
-      const started = performance.now();
-      for (let run = 0; run < 300; run++) plan(facts, catalog, state);
-      best = Math.min(best, (performance.now() - started) / 300);
-    }
-    // Measured: 0.01 ms. The figure of the bench is 0.02; here a busy machine may take ten times as long.
-    assert.ok(best < 0.2, `${chosen} took ${best} ms`);
+    const time = planningTime(built);
+    context.diagnostic(`${chosen}: ${time.toFixed(1)} us`);
+    // The figure is 20 us, and 6 to 15 were measured on a quiet machine. One that does ten things at once may take longer.
+    assert.ok(time < 200, `${chosen} took ${time} us`);
+  }
+});
+
+test("a pattern with 50 targets, and names that lead there by a guess, are planned as quickly", (context) => {
+  const endpoints = Array.from({ length: 50 }, (_, index) => endpoint(`e${index}`));
+  const models = Array.from({ length: 20 }, (_, index) =>
+    model(
+      `v${index}-*`,
+      endpoints.map(({ name }) => `${name}/*`),
+      { strategy: "duplicate" },
+    ),
+  );
+  const catalog = buildCatalog({ endpoints: new Map(endpoints.map((each) => [each.name, each])), models });
+  for (const name of ["v7-x", "openai/v7-x", "e7/x[1m]"]) {
+    const time = planningTime({ catalog, state: atRest, facts: { model: name, protocol: "openai-chat" } });
+    context.diagnostic(`${name}: ${time.toFixed(1)} us`);
+    assert.ok(time < 200, `${name} took ${time} us`);
   }
 });

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Credentials } from "../auth/credentials.ts";
 import type { Identity } from "../auth/identity.ts";
+import type { AccessSettings } from "../config/types.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
 import type { Caller } from "../relay/types.ts";
@@ -60,14 +61,14 @@ const forwarding = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-
  * names are looked at however the gateway is bound, and no other origin's page may call, whatever `server.cors` allows.
  */
 export function refuseAdmin(
-  { headers }: Pick<IncomingMessage, "headers">,
-  runtime: Runtime,
+  headers: IncomingHttpHeaders,
+  { open, hosts }: { readonly open: AccessSettings["open"]; readonly hosts: readonly string[] },
   peer: { readonly loopback: boolean },
 ): Failure | undefined {
-  if (!isAllowedHost(headers.host, runtime.config.server.hosts)) {
+  if (!isAllowedHost(headers.host, hosts)) {
     return failure("misdirected", "The control plane is served under this machine's own names, and server.hosts.");
   }
-  if (!trustsPeer(runtime, peer) || forwarding.some((name) => headers[name] !== undefined)) {
+  if (!peer.loopback || open === "never" || forwarding.some((name) => headers[name] !== undefined)) {
     const why =
       "The control plane is for programs on the gateway's own machine, not behind a proxy, and not with `access: { open: never }`. Keys of clients do not open it.";
     return failure("unauthorized", why);

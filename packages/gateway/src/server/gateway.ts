@@ -352,7 +352,8 @@ export class Gateway {
     const { headers, socket } = incoming.request;
     const peer = { loopback: isLoopback(socket.remoteAddress) };
     if (route.access === "admin") {
-      const refused = refuseAdmin(incoming.request, runtime, peer);
+      const rules = { open: runtime.config.access.open, hosts: runtime.config.server.hosts };
+      const refused = refuseAdmin(headers, rules, peer);
       return refused === undefined ? route.handle(incoming) : this.refuse(incoming, errors, refused);
     }
     const trusted = route.access === "operator" && trustsPeer(runtime, peer);
