@@ -138,6 +138,32 @@ test("a conversation stays with its target, by its opening or by the client's wo
   }
 });
 
+test("a conversation that goes on stays with one of an endpoint's credentials, others spread over all", async () => {
+  await using upstream = await startUpstream({ models: [] });
+  const credentials = ["one", "two", "three"].map((apiKey) => ({ apiKey }));
+  await using keyed = await startHouse({
+    document: { endpoints: [{ name: "up", type: "openai-compatible", url: upstream.url, credentials }] },
+  });
+  const say = async (opening: string, turns: number): Promise<string | undefined> => {
+    const said = Array.from({ length: turns }, (_, turn) => [
+      { role: "assistant", content: `Answer ${turn}.` },
+      { role: "user", content: "And then?" },
+    ]);
+    const body = { model: "up/m", messages: [{ role: "user", content: opening }, ...said.flat()] };
+    await (await keyed.post("/v1/chat/completions", body)).text();
+    return upstream.calls.at(-1)?.headers.authorization;
+  };
+  const begun = new Set<string | undefined>();
+  for (let turn = 0; turn < 3; turn++) begun.add(await say("Hello.", 0));
+  assert.equal(begun.size, 3, "what begins goes round");
+  const kept = new Set<string | undefined>();
+  for (let turn = 1; turn <= 6; turn++) kept.add(await say("Where do I stay?", turn));
+  assert.equal(kept.size, 1);
+  const all = new Set<string | undefined>();
+  for (let conversation = 0; conversation < 30; conversation++) all.add(await say(`Number ${conversation}.`, 1));
+  assert.equal(all.size, 3);
+});
+
 test("names are understood, and who stands in is told", async () => {
   const understood = async (name: string): Promise<readonly unknown[]> => {
     const { id, endpoint } = await ask(name);
