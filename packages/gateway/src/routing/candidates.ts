@@ -83,6 +83,11 @@ export function prepare(catalog: Sources, model: VirtualModel): Prepared {
       excluded.push({ endpoint: target.endpoint, model: actual, reason });
       continue;
     }
+    // A model that stands in the document as it is, asked for by a name that nothing was taken from.
+    if (actual.includes("*") && catalog.snapshot.models.includes(model)) {
+      excluded.push({ endpoint: target.endpoint, model: actual, reason: "nothing is known to stand for its `*`" });
+      continue;
+    }
     const known = factsOf(catalog, target);
     const facts = { ...known, ...model.facts };
     const index = candidates.length + excluded.length;

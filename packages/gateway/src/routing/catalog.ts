@@ -83,6 +83,8 @@ function ownedTargets(models: readonly VirtualModel[]): ReadonlyMap<string, read
   for (const model of models) {
     if (!model.enabled) continue;
     for (const target of model.targets) {
+      // What a `*` stands for, only a request tells.
+      if (target.model.includes("*")) continue;
       const same = owned.get(target.model);
       if (same === undefined) owned.set(target.model, [{ target, owner: model.name }]);
       else same.push({ target, owner: model.name });

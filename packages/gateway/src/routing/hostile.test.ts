@@ -173,6 +173,25 @@ test("of patterns as long as each other the first of the document takes a name",
   assert.equal(order("x-x", catalog), "a/first", "no letter serves both ends");
 });
 
+test("a target with a `*` is for names that have one; by another name of its model nobody is asked for `*`", () => {
+  const models = [
+    model("gpt", ["a/*", "b/small"], { aliases: ["gpt-*"] }),
+    model("all", ["a/*"], { aliases: ["all-*"] }),
+    model("twin", ["b/*"], { aliases: ["twin-*"], strategy: "duplicate" }),
+  ];
+  const catalog = build([a, b], models);
+  assert.equal(order("gpt-x", catalog), "a/x b/small");
+  assert.equal(order("gpt", catalog), "b/small");
+  assert.equal(order("all", catalog), "unsupported");
+  assert.equal(order("twin-*", catalog), "b/*", "what the client wrote, and nobody else's");
+});
+
+test("the judge of a council takes what the name's `*` stands for, as its members do", () => {
+  const council = { judge: { endpoint: "b", model: "big-*" }, tokens: 100, patience: 1000 };
+  const catalog = build([a, b], [model("wise-*", ["a/*"], { strategy: "council", council })]);
+  assert.equal(resolveName(catalog, "wise-owl")?.model.council?.judge?.model, "big-owl");
+});
+
 test("weights of 0 stand in, great ones leave the others their turn", () => {
   const shares = (weights: readonly number[], turns: number) => {
     const endpoints = weights.map((_weight, index) => endpoint(`e${index}`));
