@@ -54,7 +54,15 @@ test("a success has a row with everything that is known of it", async () => {
   const from = Date.now();
   const response = await house.post(path, body, { authorization: `Bearer ${key}`, "user-agent": "a test/1.0" });
   const text = await response.text();
-  const { at, duration, timeToFirstToken, ...row } = await house.row(idOf(response));
+  const { at, duration, timeToFirstToken, route = "", ...row } = await house.row(idOf(response));
+  assert.deepEqual(JSON.parse(route), {
+    model: "priced",
+    strategy: "backup",
+    maxAttempts: 3,
+    winner: "up/actual",
+    attempts: [{ endpoint: "up", model: "actual", reason: "first target" }],
+    excluded: [],
+  });
   assert.deepEqual(row, {
     id: idOf(response),
     keyId,

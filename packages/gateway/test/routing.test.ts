@@ -17,33 +17,33 @@ const facts = [
   { contextWindow: 100_000 },
 ];
 const targets = names.map((endpoint) => ({ endpoint, model: "m" }));
-const house = await startHouse({
-  document: {
-    endpoints: upstreams.map(({ url }, index) => ({
-      name: names[index],
-      type: "openai-compatible",
-      url,
-      credentials: [{ apiKey: `key-${names[index]}` }],
-      models: [{ id: "m", ...facts[index] }],
-    })),
-    models: [
-      { name: "ordered", targets },
-      { name: "few", targets, failover: { attempts: 2 } },
-      { name: "turns", strategy: "rotate", targets },
-      {
-        name: "shares",
-        strategy: "weighted",
-        targets: targets.map((each, index) => ({ ...each, weight: [3, 0, 1][index] })),
-      },
-      { name: "cheap", strategy: "cheapest", targets },
-      { name: "quick", strategy: "fastest", targets },
-      { name: "twin", strategy: "duplicate", targets: [{ endpoint: "a", model: "u" }] },
-      { name: "other", targets: [{ endpoint: "b", model: "u" }] },
-    ],
-    families: { lite: "ordered" },
-    fallback: "cheap",
-  },
-});
+const document = {
+  endpoints: upstreams.map(({ url }, index) => ({
+    name: names[index],
+    type: "openai-compatible",
+    url,
+    credentials: [{ apiKey: `key-${names[index]}` }],
+    models: [{ id: "m", ...facts[index] }],
+  })),
+  models: [
+    { name: "ordered", targets },
+    { name: "few", targets, failover: { attempts: 2 } },
+    { name: "turns", strategy: "rotate", targets },
+    {
+      name: "shares",
+      strategy: "weighted",
+      targets: targets.map((each, index) => ({ ...each, weight: [3, 0, 1][index] })),
+    },
+    { name: "cheap", strategy: "cheapest", targets },
+    { name: "quick", strategy: "fastest", targets },
+    { name: "twin", strategy: "duplicate", targets: [{ endpoint: "a", model: "u" }] },
+    { name: "other", targets: [{ endpoint: "b", model: "u" }] },
+    { name: "team/*", targets: [{ endpoint: "a", model: "*" }] },
+  ],
+  families: { lite: "ordered" },
+  fallback: "cheap",
+};
+const house = await startHouse({ document });
 
 after(async () => {
   for (const resource of [house, ...upstreams]) await resource[Symbol.asyncDispose]();
@@ -66,6 +66,12 @@ async function ask(model: string, more: object = {}, headers: { readonly [name: 
     id: response.headers.get("x-request-id") ?? "",
     body,
   };
+}
+
+async function askWith(model: string) {
+  const response = await house.post("/v1/chat/completions", { model, messages });
+  await response.text();
+  return { status: response.status, headers: response.headers, id: response.headers.get("x-request-id") ?? "" };
 }
 
 async function askers(model: string, count: number, more: object = {}): Promise<string> {
@@ -132,6 +138,32 @@ test("a conversation stays with its target, by its opening or by the client's wo
   }
 });
 
+test("a conversation that goes on stays with one of an endpoint's credentials, others spread over all", async () => {
+  await using upstream = await startUpstream({ models: [] });
+  const credentials = ["one", "two", "three"].map((apiKey) => ({ apiKey }));
+  await using keyed = await startHouse({
+    document: { endpoints: [{ name: "up", type: "openai-compatible", url: upstream.url, credentials }] },
+  });
+  const say = async (opening: string, turns: number): Promise<string | undefined> => {
+    const said = Array.from({ length: turns }, (_, turn) => [
+      { role: "assistant", content: `Answer ${turn}.` },
+      { role: "user", content: "And then?" },
+    ]);
+    const body = { model: "up/m", messages: [{ role: "user", content: opening }, ...said.flat()] };
+    await (await keyed.post("/v1/chat/completions", body)).text();
+    return upstream.calls.at(-1)?.headers.authorization;
+  };
+  const begun = new Set<string | undefined>();
+  for (let turn = 0; turn < 3; turn++) begun.add(await say("Hello.", 0));
+  assert.equal(begun.size, 3, "what begins goes round");
+  const kept = new Set<string | undefined>();
+  for (let turn = 1; turn <= 6; turn++) kept.add(await say("Where do I stay?", turn));
+  assert.equal(kept.size, 1);
+  const all = new Set<string | undefined>();
+  for (let conversation = 0; conversation < 30; conversation++) all.add(await say(`Number ${conversation}.`, 1));
+  assert.equal(all.size, 3);
+});
+
 test("names are understood, and who stands in is told", async () => {
   const understood = async (name: string): Promise<readonly unknown[]> => {
     const { id, endpoint } = await ask(name);
@@ -143,7 +175,8 @@ test("names are understood, and who stands in is told", async () => {
   assert.deepEqual(await understood("gpt-9-mini"), ["gpt-9-mini", "ordered", "a", "family"]);
   assert.deepEqual(await understood("who-knows"), ["who-knows", "cheap", "b", "fallback"]);
   const { id } = await ask("ordered");
-  assert.equal((await house.row(id)).route, undefined);
+  const plain: unknown = JSON.parse((await house.row(id)).route ?? "");
+  assert.deepEqual([field(plain, "understood"), field(plain, "winner")], [undefined, "a/m"]);
 });
 
 test("a key that is limited to a model reaches no other by another name", async () => {
@@ -158,4 +191,44 @@ test("a key that is limited to a model reaches no other by another name", async 
   const before = b.count;
   assert.equal((await ask("twin", {}, { authorization })).status, 502);
   assert.equal(b.count, before, "the duplicate belongs to a model that the key may not use");
+});
+
+/** Names that would end a header, a line of the log or a JSON text, if they were not written as data. */
+const odd = ["模型🙂", "x\r\nx-evil: 1", 'quote"and\\', "\u0000", "\u202eflip", "$&", "*", "__proto__"];
+for (const name of odd) {
+  test(`the name team/${JSON.stringify(name)} arrives as it is, and does no harm on its way`, async () => {
+    const before = a.count;
+    const { status, id, headers } = await askWith(`team/${name}`);
+    assert.equal(status, 200);
+    assert.equal(headers.get("x-evil"), null);
+    assert.equal(a.count - before, 1);
+    assert.equal(field(a.calls.at(-1)?.json, "model"), name);
+    const { route = "", requestedModel } = await house.row(id);
+    assert.equal(requestedModel, `team/${name}`);
+    assert.equal(field(JSON.parse(route), "winner"), `a/${name}`);
+    const told = await fetch(
+      `${house.url}/admin/api/route?${new URLSearchParams({ model: `team/${name}` }).toString()}`,
+    );
+    assert.equal(field(await told.json(), "winner"), `a/${name}`);
+  });
+}
+
+test("turns go on through a reload, and who is away meanwhile is not owed them all at once", async () => {
+  const turns = async (count: number): Promise<string> => askers("turns", count);
+  const first = await turns(1);
+  house.app.reload(JSON.stringify(document));
+  const next = names[(names.findIndex((name) => name === first) + 1) % 3] ?? "";
+  assert.equal(await turns(1), next, "as if nothing had happened");
+  const [, ...others] = document.endpoints;
+  house.app.reload(
+    JSON.stringify({ ...document, endpoints: [{ ...document.endpoints[0], enabled: false }, ...others] }),
+  );
+  assert.match(await turns(20), /^(?:bc|cb)+$/u);
+  house.app.reload(JSON.stringify(document));
+  const back = await turns(6);
+  assert.ok(
+    ["a", "b", "c"].every((name) => back.split(name).length - 1 >= 1),
+    back,
+  );
+  assert.ok(back.split("a").length - 1 <= 3, back);
 });

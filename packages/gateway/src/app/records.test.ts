@@ -51,11 +51,14 @@ async function recorded(more: Partial<ExchangeReport>) {
   };
   records.settled(settled);
   log.flush();
-  const line = JSON.parse(readFileSync(destination, "utf8")) as { readonly [name: string]: unknown };
+  const lines = readFileSync(destination, "utf8").trim().split("\n");
+  const [line = {}, ...before] = lines
+    .map((text) => JSON.parse(text) as { readonly [name: string]: unknown })
+    .toReversed();
   rmSync(destination);
   const [row] = rows;
   assert.ok(row !== undefined && rows.length === 1);
-  return { row, line, metrics: await metrics.text() };
+  return { row, line, before, metrics: await metrics.text() };
 }
 
 test("the log's line states what the ledger's row states, by the same names", async () => {
@@ -64,7 +67,8 @@ test("the log's line states what the ledger's row states, by the same names", as
     const { row, line } = await recorded(more);
     const { level, time, message, ...stated } = line;
     assert.deepEqual([level, typeof time, message], ["info", "number", "exchange"]);
-    const { id, at, ...named } = row;
+    // The route has a line of its own, at the level `debug`.
+    const { id, at, route: _route, ...named } = row;
     assert.equal(typeof at, "number");
     assert.deepEqual(stated, JSON.parse(JSON.stringify({ requestId: id, ...named })));
   }
@@ -85,20 +89,39 @@ test("an exchange is counted by its endpoint's type though a reload has removed 
   assert.match(metrics, /gen_ai_provider_name="openai-compatible"/u);
 });
 
-test("where it went is kept when there is something to tell, and not otherwise", async () => {
+test("the log says in whose place the fallback stands, on one line whatever the name is", async () => {
+  using parts = scene();
+  const understood = { as: "asked", by: "fallback" } as const;
+  const input = { ...parts.input, requestedModel: "gpt-9\n{}", plan: { ...parts.input.plan, understood } };
+  const { before, row } = await recorded({ input });
+  const told = 'nobody has the model "gpt-9\\n{}": asked stands in';
+  assert.deepEqual(
+    before.map(({ level, message, requestId }) => [level, message, requestId]),
+    [["info", told, row.id]],
+  );
+  assert.deepEqual(routeOf(row)["understood"], understood);
+});
+
+/** The record of a route, with the fields that matter here. */
+const routeOf = (row: LedgerRow) => JSON.parse(row.route ?? "null") as { readonly [name: string]: unknown };
+
+test("every exchange's route is kept: the plan, who answered and what became of the others", async () => {
+  const attempts = [
+    { endpoint: "first", model: "actual", reason: "" },
+    { endpoint: "second", model: "actual", reason: "" },
+  ];
+  const plan = { model: "asked", strategy: "backup", maxAttempts: 3, attempts, excluded: [] };
   const { row: plain } = await recorded({});
-  assert.equal(plain.route, undefined);
-  const { row } = await recorded({
-    endpoint: "second",
-    tried: [{ endpoint: "first", model: "actual", failure: "overloaded" }],
-  });
-  const { strategy, attempts, excluded, failed } = JSON.parse(row.route ?? "") as { readonly [name: string]: unknown };
-  assert.deepEqual(
-    [strategy, excluded, failed],
-    ["backup", [], [{ endpoint: "first", model: "actual", failure: "overloaded" }]],
-  );
-  assert.deepEqual(
-    (attempts as readonly { readonly endpoint: string }[]).map(({ endpoint }) => endpoint),
-    ["first", "second"],
-  );
+  assert.deepEqual(routeOf(plain), { ...plan, winner: "first/actual" });
+  const tried = [{ endpoint: "first", model: "actual", failure: "overloaded" }] as const;
+  const { row: other } = await recorded({ endpoint: "second", tried });
+  assert.deepEqual(routeOf(other), { ...plan, winner: "second/actual", failed: tried });
+  const { row: rescued } = await recorded({ endpoint: "second", tried, rescued: true });
+  assert.deepEqual(routeOf(rescued), { ...plan, winner: "second/actual", failed: tried, rescued: true });
+  const failure = { kind: "overloaded", message: "" } as const;
+  const { row: failed } = await recorded({ tried, failure, status: 503 });
+  assert.deepEqual(routeOf(failed), { ...plan, failed: tried });
+  const nowhere = { endpoint: undefined, targetModel: undefined, failure, status: 503, attempts: 0 };
+  const { row: unsent } = await recorded(nowhere);
+  assert.deepEqual(routeOf(unsent), plan);
 });

@@ -99,7 +99,10 @@ export class Records implements RelayObserver {
     const { log } = this.#parts;
     if (route !== undefined) log.debug(`route ${route}`, { requestId: id });
     if (plan.understood?.by !== "fallback") return;
-    log.info(`nobody has the model '${requestedModel}': ${plan.understood.as} stands in`, { requestId: id });
+    // Quoted, so that a name with a line break does not begin a line of its own on a terminal.
+    log.info(`nobody has the model ${JSON.stringify(requestedModel)}: ${plan.understood.as} stands in`, {
+      requestId: id,
+    });
   }
 
   threw(error: unknown): void {

@@ -1,31 +1,31 @@
 import type { ExchangeReport } from "../relay/types.ts";
+import { recordOf } from "../routing/record.ts";
+import type { Plan } from "../routing/types.ts";
 
-/** Targets of a record that were left out; more are not kept. */
+/** Targets that were left out; of more, only the number is kept, so that a row stays small. */
 const mostExcluded = 20;
 
+const usual = new WeakMap<Plan, string>();
+
 /**
- * Where an exchange was to go and went, as JSON: the strategy, each planned attempt with its reason and what became of
- * it, and who was left out and why. Undefined where there is nothing to tell: the first target answered, by its name.
+ * Where an exchange was to go and went, as JSON: what `route explain` tells of its plan, but with the target that
+ * answered as the winner, or none, and with what became of those that did not.
  */
-export function routeRecord(report: ExchangeReport): string | undefined {
-  const { plan } = report.input;
-  const { model, attempts, excluded, understood } = plan;
-  const failed = report.tried.filter(({ failure }) => failure !== "cancelled");
-  const [first] = attempts;
-  const isFirst =
-    report.endpoint === undefined || (report.endpoint === first?.endpoint && report.targetModel === first.model);
-  if (failed.length === 0 && excluded.length === 0 && understood === undefined && isFirst) return undefined;
-  return JSON.stringify({
-    strategy: model.strategy,
-    understood,
-    attempts: attempts.map(({ endpoint, model: target, reason, wait }) => ({
-      endpoint,
-      model: target,
-      reason,
-      ...(wait > 0 && { wait }),
-    })),
-    excluded: excluded.slice(0, mostExcluded),
-    ...(report.rescued === true && { rescued: true }),
-    failed: report.tried,
+export function routeRecord({ input, endpoint, targetModel, failure, rescued, tried }: ExchangeReport): string {
+  const { plan } = input;
+  const [first] = plan.attempts;
+  const isAnswered = failure === undefined && endpoint !== undefined;
+  const isUsual = isAnswered && tried.length === 0 && endpoint === first?.endpoint && targetModel === first.model;
+  // Most requests of a model have the very same plan, and go as it says.
+  const before = isUsual ? usual.get(plan) : undefined;
+  if (before !== undefined) return before;
+  const { winner: _planned, ...planned } = recordOf(plan, mostExcluded);
+  const record = JSON.stringify({
+    ...planned,
+    winner: isAnswered ? `${endpoint}/${targetModel ?? ""}` : undefined,
+    rescued: rescued === true ? true : undefined,
+    failed: tried.length === 0 ? undefined : tried,
   });
+  if (isUsual) usual.set(plan, record);
+  return record;
 }

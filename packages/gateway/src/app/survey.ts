@@ -6,12 +6,14 @@ import type { Config, EndpointSettings } from "../config/types.ts";
 import { compact } from "../kernel/json.ts";
 import type { Result } from "../kernel/result.ts";
 import type { Price } from "../kernel/usage.ts";
+import { atRest } from "../routing/at-rest.ts";
 import { factsFor, offeredNames } from "../routing/catalog.ts";
 import { resolve } from "../routing/names.ts";
 import type { Catalog } from "../routing/catalog.ts";
-import { atRest } from "../routing/at-rest.ts";
-import { plan } from "../routing/plan.ts";
-import type { CatalogModel, Plan, RoutingFacts } from "../routing/types.ts";
+import { explain } from "../routing/explain.ts";
+import type { ExplainedRequest } from "../routing/explain.ts";
+import type { RouteRecord } from "../routing/record.ts";
+import type { CatalogModel } from "../routing/types.ts";
 import { catalogOf, priceOf } from "./assemble.ts";
 import { complete, localEndpoints } from "./local.ts";
 import { systemClock } from "./system-clock.ts";
@@ -100,29 +102,14 @@ export function offeredModels(catalog: Catalog): readonly OfferedModel[] {
   });
 }
 
-/** A request whose route is to be explained. */
-export interface ExplainedRequest {
-  readonly model: string;
-  readonly embeddings: boolean;
-  readonly tools: boolean;
-  readonly images: boolean;
-  readonly jsonSchema: boolean;
-  /** Of its prompt. */
-  readonly tokens: number;
-}
+export type { ExplainedRequest } from "../routing/explain.ts";
 
 /**
- * The plan of a request, by the code that plans requests. What a running gateway has seen of its targets is unknown
- * here: nothing cools down, nobody had a turn, and of two that are drawn at random the first two are.
+ * Where a request would go by the configuration alone. What a running gateway has seen of its targets is unknown here:
+ * nothing cools down, nobody had a turn, and of two that are drawn at random the first two are.
  */
-export function explain(catalog: Catalog, asked: ExplainedRequest): Result<Plan> {
-  const { model, embeddings, tokens, tools, images, jsonSchema } = asked;
-  const facts: RoutingFacts = {
-    model,
-    protocol: embeddings ? "openai-embeddings" : "openai-chat",
-    request: { tools, images, jsonSchema, tokens, textTokens: tokens, session: undefined },
-  };
-  return plan(facts, catalog, atRest);
+export function explainAtRest(asked: ExplainedRequest, catalog: Catalog): Result<RouteRecord> {
+  return explain(asked, catalog, atRest);
 }
 
 interface Asking {

@@ -71,6 +71,7 @@ export function createProgram(context: Context, outcome: Outcome): Command {
     .option("--image", "a request with an image")
     .option("--schema", "a request whose answer must fit a JSON schema")
     .option("--tokens <n>", "a request with a prompt of so many tokens")
+    .option("--offline", "by the document alone, without asking a gateway that runs by it")
     .addHelpText("after", example("patchbay route explain gpt-4o"))
     .action(async (model: string, _flags, command: Command) => {
       const { explainRoute } = await import("./commands/route.ts");

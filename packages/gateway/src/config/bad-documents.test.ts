@@ -149,6 +149,11 @@ const cases: readonly Case[] = [
     ["patchbay.yaml:4:27: endpoints[0].timeouts: `total` is not available in this version"],
   ],
   [
+    "an endpoint by a pattern",
+    `${endpointA}models:\n  - name: x\n    targets: [{ endpoint: "a*", model: m }]\n`,
+    ["patchbay.yaml:5:27: models[0].targets[0].endpoint: unknown endpoint `a*`; did you mean `a`?"],
+  ],
+  [
     "a weight that is no share",
     `${endpointA}models:\n  - name: x\n    targets: [{ endpoint: a, model: m, weight: -1 }]\n`,
     ["patchbay.yaml:5:48: models[0].targets[0].weight: must be a whole number from 0 to 1000"],

@@ -46,6 +46,8 @@ export interface Prepared {
   readonly isLimited: boolean;
   /** A conversation stays with its target. */
   readonly isSticky: boolean;
+  /** No target has credentials to choose from. */
+  readonly isPlain: boolean;
 }
 
 type Sources = Pick<Catalog, "snapshot" | "facts" | "owned">;
@@ -81,6 +83,11 @@ export function prepare(catalog: Sources, model: VirtualModel): Prepared {
       excluded.push({ endpoint: target.endpoint, model: actual, reason });
       continue;
     }
+    // A model that stands in the document as it is, asked for by a name that nothing was taken from.
+    if (actual.includes("*") && catalog.snapshot.models.includes(model)) {
+      excluded.push({ endpoint: target.endpoint, model: actual, reason: "nothing is known to stand for its `*`" });
+      continue;
+    }
     const known = factsOf(catalog, target);
     const facts = { ...known, ...model.facts };
     const index = candidates.length + excluded.length;
@@ -107,6 +114,7 @@ export function prepare(catalog: Sources, model: VirtualModel): Prepared {
     smallestWindow: Math.min(...candidates.map(({ contextWindow }) => contextWindow ?? Infinity)),
     isLimited: candidates.some(({ lacks }) => lacks !== undefined),
     isSticky: model.affinity ?? new Set(candidates.map((candidate) => candidate.model)).size < candidates.length,
+    isPlain: candidates.every(({ credentials }) => credentials < 2),
   };
 }
 
@@ -121,12 +129,13 @@ function targetsOf({ owned }: Sources, { name, strategy, targets }: VirtualModel
   if (strategy !== "duplicate") return own;
   const known = new Set(targets.map(keyOf));
   const others = new Map<string, { readonly target: Target; readonly owners: string[] }>();
-  for (const { target, owner } of targets.flatMap(({ model }) => owned.get(model) ?? [])) {
+  const actual = new Set(targets.map(({ model }) => model));
+  for (const { target, owner } of [...actual].flatMap((model) => owned.get(model) ?? [])) {
     const key = keyOf(target);
     if (owner === name || known.has(key)) continue;
     const other = others.get(key);
     if (other === undefined) others.set(key, { target, owners: [owner] });
-    else other.owners.push(owner);
+    else if (!other.owners.includes(owner)) other.owners.push(owner);
   }
   return [...own, ...others.values()];
 }

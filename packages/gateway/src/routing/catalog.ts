@@ -30,8 +30,15 @@ export interface Catalog {
   readonly facts: ReadonlyMap<string, ModelFacts>;
   /** By actual model, all targets of enabled virtual models. */
   readonly owned: ReadonlyMap<string, readonly OwnedTarget[]>;
-  /** What plans are made from, by the virtual model of an exact name. */
-  readonly prepared: ReadonlyMap<VirtualModel, Prepared>;
+  /** What plans are made from; of models whose names are looked up, once they were asked for. */
+  readonly prepared: WeakMap<VirtualModel, Prepared>;
+}
+
+/** What plans for a virtual model are made from. */
+export function preparedFor(catalog: Catalog, model: VirtualModel): Prepared {
+  let prepared = catalog.prepared.get(model);
+  if (prepared === undefined) catalog.prepared.set(model, (prepared = prepare(catalog, model)));
+  return prepared;
 }
 
 export function buildCatalog(snapshot: RoutingSnapshot): Catalog {
@@ -64,10 +71,10 @@ export function buildCatalog(snapshot: RoutingSnapshot): Catalog {
     const small = name.toLowerCase();
     if (!folded.has(small)) folded.set(small, name);
   }
-  const prepared = new Map<VirtualModel, Prepared>();
+  const prepared = new WeakMap<VirtualModel, Prepared>();
   const owned = ownedTargets(snapshot.models);
   const catalog = { snapshot, endpoints, exact, patterns, listed, folded, facts, owned, prepared };
-  for (const model of exact.values()) prepared.set(model, prepare(catalog, model));
+  for (const model of exact.values()) preparedFor(catalog, model);
   return catalog;
 }
 
@@ -76,6 +83,8 @@ function ownedTargets(models: readonly VirtualModel[]): ReadonlyMap<string, read
   for (const model of models) {
     if (!model.enabled) continue;
     for (const target of model.targets) {
+      // What a `*` stands for, only a request tells.
+      if (target.model.includes("*")) continue;
       const same = owned.get(target.model);
       if (same === undefined) owned.set(target.model, [{ target, owner: model.name }]);
       else same.push({ target, owner: model.name });

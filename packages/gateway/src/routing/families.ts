@@ -30,15 +30,16 @@ export function tierOf(name: string): Tier | undefined {
   );
 }
 
-/** The model that stands for a tier: its own, else the nearest tier's, of two the lesser. */
-export function modelForTier(families: Families, tier: Tier): string | undefined {
+/** The models that may stand for a tier: its own, then those of the nearest tiers, of two the lesser first. */
+export function modelsForTier(families: Families, tier: Tier): readonly string[] {
   const place = tiers.indexOf(tier);
+  const found: string[] = [];
   for (let distance = 0; distance < tiers.length; distance++) {
-    for (const at of [place - distance, place + distance]) {
+    for (const at of new Set([place - distance, place + distance])) {
       const near = tiers[at];
       const model = near === undefined ? undefined : families[near];
-      if (model !== undefined) return model;
+      if (model !== undefined) found.push(model);
     }
   }
-  return undefined;
+  return found;
 }

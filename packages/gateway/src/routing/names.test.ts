@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { buildCatalog } from "./catalog.ts";
-import { modelForTier, tierOf } from "./families.ts";
+import { modelsForTier, tierOf } from "./families.ts";
 import { resolveName } from "./names.ts";
 import { endpoint, model } from "./support.test-data.ts";
 import type { RoutingSnapshot } from "./types.ts";
@@ -36,6 +36,8 @@ const rows: readonly (readonly [name: string, as: string, by: string])[] = [
   ["anthropic/claude-sonnet-4-5-20250929", "claude-sonnet-4-5", "variant"],
   ["models/llama3:latest", "llama3", "variant"],
   ["gpt-4o-2024-05-13", "gpt-4o", "variant"],
+  ["openrouter/anthropic/claude-sonnet-4-5-20250929[1m]", "claude-sonnet-4-5", "variant"],
+  ["claude-sonnet-4-5[1m][1m]", "claude-sonnet-4-5", "variant"],
   ["coder", "Coder", "case"],
   ["QWEN/qwen3-coder", "Qwen/Qwen3-Coder", "case"],
   ["CODER-progress", "Coder", "case"],
@@ -73,6 +75,11 @@ test("stand-ins that nobody has stand for nothing, and lead no further", () => {
   assert.equal(resolveName(catalog, "what"), undefined);
 });
 
+test("the fallback may be named by a tier", () => {
+  const catalog = buildCatalog({ ...snapshot, fallback: "performance" });
+  assert.deepEqual(resolveName(catalog, "who-knows")?.understood, { as: "big", by: "fallback" });
+});
+
 test("an endpoint's own name is no prefix to be taken off", () => {
   const catalog = buildCatalog({
     ...snapshot,
@@ -104,10 +111,23 @@ for (const [tier, names] of seedTable) {
 }
 
 test("a tier without a model takes the nearest one's, of two the lesser", () => {
-  assert.equal(modelForTier({ lite: "a", auto: "b" }, "efficient"), "a");
-  assert.equal(modelForTier({ lite: "a", performance: "b" }, "auto"), "b");
-  assert.equal(modelForTier({ ultimate: "a" }, "lite"), "a");
-  assert.equal(modelForTier({}, "lite"), undefined);
+  assert.deepEqual(modelsForTier({ lite: "a", auto: "b" }, "efficient"), ["a", "b"]);
+  assert.deepEqual(modelsForTier({ lite: "a", performance: "b" }, "auto"), ["b", "a"]);
+  assert.deepEqual(modelsForTier({ ultimate: "a" }, "lite"), ["a"]);
+  assert.deepEqual(modelsForTier({}, "lite"), []);
+});
+
+test("a stand-in that is out of service is passed over for the next nearest, the catch-all and the fallback", () => {
+  const models = [model("off", ["a/off"], { enabled: false }), model("big", ["a/big"]), model("spare", ["a/spare"])];
+  const understood = (more: Partial<RoutingSnapshot>) =>
+    resolveName(buildCatalog({ ...snapshot, models, ...more }), "gpt-5-mini")?.understood;
+  assert.deepEqual(understood({ families: { lite: "off", ultimate: "big" } }), { as: "big", by: "family" });
+  assert.deepEqual(understood({ families: { lite: "off" }, fallback: "spare" }), { as: "spare", by: "fallback" });
+  const families = { lite: "off" };
+  assert.deepEqual(understood({ families, models: [...models, model("*", ["a/all"])] }), {
+    as: "gpt-5-mini",
+    by: "catch-all",
+  });
 });
 
 test("a name of hostile length is looked up quickly", () => {

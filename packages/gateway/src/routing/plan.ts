@@ -2,9 +2,8 @@ import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
 import { nearest } from "../kernel/nearest.ts";
 import type { Result } from "../kernel/result.ts";
-import { prepare } from "./candidates.ts";
-import type { Candidate } from "./candidates.ts";
-import { offeredNames } from "./catalog.ts";
+import type { Candidate, Prepared } from "./candidates.ts";
+import { offeredNames, preparedFor } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
 import { sieve } from "./filters.ts";
 import type { LeftOut, Waiting } from "./filters.ts";
@@ -26,11 +25,19 @@ export function plan(facts: RoutingFacts, catalog: Catalog, state: RoutingState)
   const resolution = resolveName(catalog, facts.model);
   const asked = resolution?.understood?.as ?? facts.model;
   if (facts.allows?.(asked) === false) return { ok: false, failure: forbidden(facts.model) };
-  if (resolution === undefined) return { ok: false, failure: unknownModel(facts.model, catalog) };
+  if (resolution === undefined) return { ok: false, failure: unknownModel(facts, catalog) };
   const { model, understood } = resolution;
-  const prepared = catalog.prepared.get(model) ?? prepare(catalog, model);
+  const prepared = preparedFor(catalog, model);
   const { ready, waiting, leftOut, excluded } = sieve(prepared, facts, state.health);
   const choice = choose(ready, { model, prepared, facts, state });
+  // Where nothing is amiss and targets are taken as they stand, the plan is that of the request before.
+  const isUsual =
+    prepared.isPlain &&
+    understood === undefined &&
+    ready.length === prepared.candidates.length &&
+    choice.order === ready;
+  const usual = isUsual ? usualPlans.get(prepared) : undefined;
+  if (usual !== undefined) return usual;
   const attempts: PlannedAttempt[] = [];
   const spare: PlannedAttempt[] = [];
   const add = (candidate: Candidate, reason: string, wait: number) => {
@@ -47,7 +54,7 @@ export function plan(facts: RoutingFacts, catalog: Catalog, state: RoutingState)
   if (isLast)
     for (const { candidate, why } of lastResort(leftOut)) add(candidate, `${why}, but nothing else is left`, 0);
   if (attempts.length === 0) return { ok: false, failure: nowhere(facts, [...excluded]) };
-  const value = {
+  const value: Plan = {
     model,
     attempts,
     excluded: isLast ? [...excluded, ...rest(leftOut)] : [...excluded, ...leftOut.map(exclusion)],
@@ -55,8 +62,12 @@ export function plan(facts: RoutingFacts, catalog: Catalog, state: RoutingState)
     ...(understood === undefined ? {} : { understood }),
     ...(choice.entry === undefined ? {} : { entry: choice.entry }),
   };
-  return { ok: true, value };
+  const result = { ok: true, value } as const;
+  if (isUsual) usualPlans.set(prepared, result);
+  return result;
 }
+
+const usualPlans = new WeakMap<Prepared, Result<Plan>>();
 
 /**
  * The credential that a conversation stays with, so that the upstream's cache of its prompt stays warm. Its first request
@@ -104,15 +115,19 @@ function forbidden(name: string): Failure {
   return failure("forbidden", `This key may not use the model '${shown(name)}'.`, { param: "model" });
 }
 
-function unknownModel(name: string, catalog: Catalog): Failure {
-  const names = offeredNames(catalog);
+function unknownModel({ model: name, allows }: RoutingFacts, catalog: Catalog): Failure {
+  const every = offeredNames(catalog);
+  // Names that the key may not use are not to be learnt by asking for something like them.
+  const names = allows === undefined ? every : every.filter(allows);
   const close = nearest(name, names);
   const hint =
     close.length > 0
       ? `Did you mean ${close.map((candidate) => `'${candidate}'`).join(" or ")}?`
       : names.length > 0
         ? `GET /v1/models lists the ${names.length} that exist.`
-        : "No model is configured.";
+        : every.length > 0
+          ? "No model that is listed is for this key."
+          : "No model is configured.";
   return failure("model-not-found", `The model '${shown(name)}' does not exist. ${hint}`, { param: "model" });
 }
 

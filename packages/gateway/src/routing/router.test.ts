@@ -6,6 +6,7 @@ import { buildCatalog } from "./catalog.ts";
 import { plan } from "./plan.ts";
 import { Rota } from "./rota.ts";
 import { endpoint, model } from "./support.test-data.ts";
+import { strategies } from "./types.ts";
 import type { RequestTraits, RoutingFacts, RoutingState, Strategy } from "./types.ts";
 
 /** What a target is like, as the model of the router knows it. */
@@ -21,6 +22,7 @@ interface Nature {
   readonly window: number | undefined;
   readonly price: number | undefined;
   readonly latency: number | undefined;
+  readonly inFlight: number;
   readonly weight: number;
 }
 
@@ -42,18 +44,10 @@ const nature: fc.Arbitrary<Nature> = fc.record({
   window: fc.constantFrom(undefined, 10, 100, 1000),
   price: fc.option(fc.integer({ min: 0, max: 9 }), { nil: undefined }),
   latency: fc.option(fc.integer({ min: 1, max: 900 }), { nil: undefined }),
+  inFlight: fc.integer({ min: 0, max: 3 }),
   weight: fc.integer({ min: 0, max: 9 }),
 });
-const strategy = fc.constantFrom<Strategy>(
-  "backup",
-  "rotate",
-  "weighted",
-  "duplicate",
-  "fastest",
-  "cheapest",
-  "race",
-  "council",
-);
+const strategy = fc.constantFrom<Strategy>(...strategies);
 const needs = fc.record({ tools: fc.boolean(), images: fc.boolean(), tokens: fc.constantFrom(5, 50, 500, 5000) });
 
 interface World {
@@ -110,7 +104,7 @@ function build({ natures, strategy: chosen, attempts, needs: given, draws }: Wor
       cooldown: (name) => at(name).cooldown,
       circuit: (name) => at(name).circuit,
       latency: (name) => at(name).latency,
-      inFlight: () => 0,
+      inFlight: (name) => at(name).inFlight,
       healthy: (name) => at(name).healthy,
       limited: (name) => at(name).limited,
     },
@@ -173,6 +167,95 @@ test("the router plans what its model allows, and accounts for every target once
   );
 });
 
+interface Placed {
+  readonly index: number;
+  readonly nature: Nature;
+}
+
+/** The first `count` of what a rule puts in order, then the rest as it stands: nobody asks for more. */
+function firstBy(placed: readonly Placed[], count: number, rank: (each: Nature) => number): readonly Placed[] {
+  const chosen = placed.toSorted((one, other) => rank(one.nature) - rank(other.nature)).slice(0, count);
+  return [...chosen, ...placed.filter((each) => !chosen.includes(each))];
+}
+
+/** In which order the targets stand that can be asked now, by what the handbook says of each strategy. */
+function ordered(ready: readonly Placed[], given: World): readonly Placed[] {
+  const slowness = ({ latency, inFlight }: Nature): number =>
+    latency === undefined ? (inFlight === 0 ? 0 : 60_000 * (inFlight + 1)) : latency * (inFlight + 1);
+  switch (given.strategy) {
+    case "rotate":
+      return ready;
+    case "weighted":
+      // Nobody had a turn: the greatest share is due first. Where nobody has a share, all have the same.
+      return ready.length < 2 ? ready : firstBy(ready, given.attempts, ({ weight }) => -weight);
+    case "cheapest":
+      return ready.toSorted((one, other) => (one.nature.price ?? 1e9) - (other.nature.price ?? 1e9));
+    case "fastest": {
+      if (ready.length < 2) return ready;
+      const [draw = 0, another = 0] = given.draws;
+      const one = Math.floor(draw * ready.length);
+      const two = (one + 1 + Math.floor(another * (ready.length - 1))) % ready.length;
+      const [first, second] = [ready[one], ready[two]];
+      assert.ok(first !== undefined && second !== undefined);
+      const winner = slowness(second.nature) < slowness(first.nature) ? second : first;
+      return firstBy(ready, given.attempts, (each) => (each === winner.nature ? -1 : slowness(each)));
+    }
+    default:
+      return ready;
+  }
+}
+
+/** The whole plan as the handbook has it: who is asked in which order, who is spared, and who is left out. */
+function foreseen(
+  given: World,
+): { readonly asked: readonly string[]; readonly leftOut: readonly string[] } | undefined {
+  const byPlace = given.natures.map((nature, index): Placed => ({ nature, index }));
+  const byPrice = byPlace.toSorted((one, other) => (one.nature.price ?? 1e9) - (other.nature.price ?? 1e9));
+  const placed = given.strategy === "cheapest" ? byPrice : byPlace;
+  const of = (verdict: string) => placed.filter(({ nature }) => judge(nature, given.needs) === verdict);
+  const pauseOf = ({ nature: { cooldown, limited } }: Placed): number => Math.max(cooldown, limited);
+  const waiting = of("waiting").toSorted((one, other) => pauseOf(one) - pauseOf(other));
+  const able = [...ordered(of("ready"), given), ...waiting];
+  const unfit = of("unfit");
+  const sizeOf = ({ nature }: Placed): number => (hopeOf(nature, given.needs) === 2 ? (nature.window ?? 0) : 0);
+  const best = Math.min(...unfit.map(({ nature }) => hopeOf(nature, given.needs)));
+  const last = unfit
+    .filter(({ nature }) => hopeOf(nature, given.needs) === best)
+    .toSorted((one, other) => sizeOf(other) - sizeOf(one));
+  const asked = able.length > 0 ? able : last;
+  if (asked.length === 0) return undefined;
+  const leftOut = placed.filter((each) => !asked.includes(each));
+  const names = (some: readonly Placed[]) => some.map(({ index }) => nameAt(index));
+  return { asked: names(asked), leftOut: names(leftOut).toSorted() };
+}
+
+/** What is left out may be asked when nothing else is left: who was not well, then who is too small, then who lacks something. */
+function hopeOf(target: Nature, given: World["needs"]): 1 | 2 | 3 {
+  if ((given.tools && target.tools === false) || (given.images && target.images === false)) return 3;
+  return target.window !== undefined && target.window < given.tokens ? 2 : 1;
+}
+
+test("every plan is the one that the handbook foresees, target by target", () => {
+  fc.assert(
+    fc.property(world, (given) => {
+      const { catalog, state, facts } = build(given);
+      const result = plan(facts, catalog, state);
+      const expected = foreseen(given);
+      if (!result.ok) return assert.equal(expected, undefined);
+      const { attempts, spare = [], excluded } = result.value;
+      const actual = {
+        asked: [...attempts, ...spare].map((each) => each.endpoint),
+        leftOut: excluded.map((each) => each.endpoint).toSorted(),
+      };
+      assert.deepEqual(actual, expected);
+      // A second one, which may be the same object, is no other.
+      const again = plan(facts, catalog, build(given).state);
+      assert.deepEqual(again, result);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 test("the same request, catalog and state give the same plan", () => {
   fc.assert(
     fc.property(world, (given) => {
@@ -225,7 +308,14 @@ const nothingWrong = {
   cooldown: 0,
   limited: 0,
 } as const;
-const unknown = { tools: undefined, images: undefined, window: undefined, price: undefined, weight: 1 } as const;
+const unknown = {
+  inFlight: 0,
+  tools: undefined,
+  images: undefined,
+  window: undefined,
+  price: undefined,
+  weight: 1,
+} as const;
 
 test("the fastest of two that are drawn: everybody is drawn, and the slowest is never first", () => {
   const natures = [90, 50, 10, 70].map((latency): Nature => ({
@@ -251,7 +341,26 @@ test("the fastest of two that are drawn: everybody is drawn, and the slowest is 
   assert.deepEqual([...first].toSorted(), ["e1", "e2", "e3"]);
 });
 
-test("a plan with 50 targets takes little time", () => {
+/** Microseconds that a plan takes, at best. */
+function planningTime({
+  catalog,
+  state,
+  facts,
+}: Pick<ReturnType<typeof build>, "catalog" | "state" | "facts">): number {
+  const rota = new Rota();
+  let best = Infinity;
+  for (let round = 0; round < 10; round++) {
+    const started = performance.now();
+    for (let run = 0; run < 100; run++) {
+      const result = plan(facts, catalog, { ...state, rota });
+      if (result.ok && result.value.entry !== undefined) rota.take(result.value.entry);
+    }
+    best = Math.min(best, (performance.now() - started) * 10);
+  }
+  return best;
+}
+
+test("a plan with 50 targets takes little time, whatever the strategy", (context) => {
   const natures = Array.from({ length: 50 }, (_, index): Nature => ({
     ...nothingWrong,
     tools: true,
@@ -259,23 +368,37 @@ test("a plan with 50 targets takes little time", () => {
     window: 1000 + index,
     price: index % 7,
     latency: index,
+    inFlight: 0,
     weight: index % 5,
   }));
-  for (const chosen of ["backup", "weighted", "fastest"] as const) {
-    const { catalog, state, facts } = build({
+  for (const chosen of strategies) {
+    const built = build({
       natures,
       strategy: chosen,
       attempts: 3,
       draws: [0.3, 0.6],
       needs: { tools: true, images: true, tokens: 900 },
     });
-    let best = Infinity;
-    for (let round = 0; round < 10; round++) {
-      const started = performance.now();
-      for (let run = 0; run < 300; run++) plan(facts, catalog, state);
-      best = Math.min(best, (performance.now() - started) / 300);
-    }
-    // Measured: 0.01 ms. The figure of the bench is 0.02; here a busy machine may take ten times as long.
-    assert.ok(best < 0.2, `${chosen} took ${best} ms`);
+    const time = planningTime(built);
+    context.diagnostic(`${chosen}: ${time.toFixed(1)} us`);
+    // The figure is 20 us, and 6 to 15 were measured on a quiet machine. One that does ten things at once may take longer.
+    assert.ok(time < 200, `${chosen} took ${time} us`);
+  }
+});
+
+test("a pattern with 50 targets, and names that lead there by a guess, are planned as quickly", (context) => {
+  const endpoints = Array.from({ length: 50 }, (_, index) => endpoint(`e${index}`));
+  const models = Array.from({ length: 20 }, (_, index) =>
+    model(
+      `v${index}-*`,
+      endpoints.map(({ name }) => `${name}/*`),
+      { strategy: "duplicate" },
+    ),
+  );
+  const catalog = buildCatalog({ endpoints: new Map(endpoints.map((each) => [each.name, each])), models });
+  for (const name of ["v7-x", "openai/v7-x", "e7/x[1m]"]) {
+    const time = planningTime({ catalog, state: atRest, facts: { model: name, protocol: "openai-chat" } });
+    context.diagnostic(`${name}: ${time.toFixed(1)} us`);
+    assert.ok(time < 200, `${name} took ${time} us`);
   }
 });

@@ -42,18 +42,23 @@ const suffixes: readonly RegExp[] = [
   /[-@]20\d\d(-?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])$/,
 ];
 
+/** Most prefixes, and most suffixes, that are taken off one name: gateways before gateways, and clients' marks. */
+const most = 8;
+
 /**
- * Names that somebody who asks for `name` may mean, those with least taken off first. A suffix such as `:free` is not
- * taken off: what is left would cost something.
+ * Names that somebody who asks for `name` may mean, those with fewer prefixes taken off first, and of these those with
+ * fewer suffixes taken off. A suffix such as `:free` is not taken off: what is left would cost something.
  *
  * @param isEndpoint Whether the word before a slash is an endpoint's name, so that no other endpoint is meant.
  */
 export function variantsOf(name: string, isEndpoint: (prefix: string) => boolean): readonly string[] {
   const found = shortened(name);
-  const slash = name.indexOf("/");
-  const prefix = slash > 0 ? name.slice(0, slash) : "";
-  if (prefixes.has(prefix.toLowerCase()) && !isEndpoint(prefix)) {
-    const rest = name.slice(slash + 1);
+  let rest = name;
+  for (let count = 0; count < most; count++) {
+    const slash = rest.indexOf("/");
+    const prefix = slash > 0 ? rest.slice(0, slash) : "";
+    if (!prefixes.has(prefix.toLowerCase()) || isEndpoint(prefix)) break;
+    rest = rest.slice(slash + 1);
     if (rest !== "") found.push(rest, ...shortened(rest));
   }
   return found;
@@ -62,11 +67,13 @@ export function variantsOf(name: string, isEndpoint: (prefix: string) => boolean
 /** The name with one suffix after the other taken off. */
 function shortened(name: string): string[] {
   const found: string[] = [];
-  for (let rest = name; ;) {
+  let rest = name;
+  for (let count = 0; count < most; count++) {
     const suffix = suffixes.find((candidate) => candidate.test(rest));
     const shorter = suffix === undefined ? "" : rest.replace(suffix, "");
-    if (shorter === "") return found;
+    if (shorter === "") break;
     found.push(shorter);
     rest = shorter;
   }
+  return found;
 }

@@ -15,7 +15,8 @@ import { AddressGuard } from "./address-guard.ts";
 import { BodyBudget } from "./body.ts";
 import { answerPreflight, corsHeaders } from "./cors.ts";
 import { guard, isAllowedHost, isAllowedOrigin, isLoopback } from "./guard.ts";
-import { askerOf, callerOf, credentialsOf, newId, trustsPeer } from "./caller.ts";
+import { askerOf, callerOf, credentialsOf, newId, refuseAdmin, trustsPeer } from "./caller.ts";
+import { addControlRoutes, controlPrefix } from "./control.ts";
 import { addOperationRoutes } from "./operation.ts";
 import type { Asker, Drainable, RelayOrder, Upgrade } from "./order.ts";
 import { Router } from "./router.ts";
@@ -70,6 +71,7 @@ export class Gateway {
     this.#errors = errors;
     this.shapes = new ErrorShapes(service.codecs, errors);
     addOperationRoutes(this.router, errors, this);
+    addControlRoutes(this.router, errors, this);
     addSurfaces(this);
     const { limits, timeouts } = service.current().config.server;
     this.bodies = new BodyBudget(limits.body * largeBodies);
@@ -320,7 +322,9 @@ export class Gateway {
       const why = failure("misdirected", "This Host name is not served here; add it to server.hosts if it is yours.");
       return this.refuse(incoming, this.shapes.for(incoming), why);
     }
-    if (request.method === "OPTIONS" && answerPreflight(incoming, runtime.config.server.cors.origins)) return;
+    const isControl = incoming.path.startsWith(controlPrefix);
+    if (request.method === "OPTIONS" && !isControl && answerPreflight(incoming, runtime.config.server.cors.origins))
+      return;
     const match = this.router.match(request.method ?? "", incoming.path);
     if (match === undefined) {
       const why = failure("not-found", `There is nothing at ${request.method ?? ""} ${incoming.path.slice(0, 200)}.`, {
@@ -347,6 +351,11 @@ export class Gateway {
     if (this.#draining) return this.refuse(incoming, errors, failure("draining", "The gateway is shutting down."));
     const { headers, socket } = incoming.request;
     const peer = { loopback: isLoopback(socket.remoteAddress) };
+    if (route.access === "admin") {
+      const rules = { open: runtime.config.access.open, hosts: runtime.config.server.hosts };
+      const refused = refuseAdmin(headers, rules, peer);
+      return refused === undefined ? route.handle(incoming) : this.refuse(incoming, errors, refused);
+    }
     const trusted = route.access === "operator" && trustsPeer(runtime, peer);
     const credentials = credentialsOf(incoming.request, route.queryKey === true ? incoming.query : "");
     const who = trusted ? openCaller : runtime.authenticator.authenticate(credentials, peer);
@@ -403,7 +412,8 @@ export class Gateway {
     // Anthropic's SDKs know it by this name only.
     if (route?.about?.surface === "anthropic") headers.push("request-id", id);
     const { origin } = request.headers;
-    if (origin !== undefined) headers.push(...corsHeaders(origin, this.service.current().config.server.cors.origins));
+    if (origin !== undefined && route?.access !== "admin")
+      headers.push(...corsHeaders(origin, this.service.current().config.server.cors.origins));
     return headers;
   }
 

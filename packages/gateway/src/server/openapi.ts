@@ -74,12 +74,18 @@ function operationOf({ method, path, route }: Listed, canonical: string | undefi
     requestBody: bodyOf(about),
     responses: compact({
       "200": answerOf(about, method),
-      "401": open ? undefined : { description: "A key is needed, or is not valid", content: json(anyObject) },
+      "401": open ? undefined : { description: refusalOf(route), content: json(anyObject) },
     }),
   });
 }
 
+function refusalOf({ access }: Route): string {
+  return access === "admin" ? "Not asked on the gateway's own machine" : "A key is needed, or is not valid";
+}
+
 function securityOf(route: Route): readonly Json[] {
+  // No key is needed, nor does one help: it answers on the gateway's own machine alone.
+  if (route.access === "admin") return [];
   const names = Object.keys(keys).filter((name) => name !== "queryKey" || route.queryKey === true);
   // The last says that none may be needed: without a key from this machine, if the operator leaves that open.
   return [...names.map((name) => ({ [name]: [] })), {}];

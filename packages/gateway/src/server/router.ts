@@ -23,7 +23,7 @@ export interface Incoming {
 
 /** What a route is for, as `/openapi.json` tells it. */
 export interface RouteAbout {
-  readonly surface: Surface | "operation";
+  readonly surface: Surface | "operation" | "control";
   readonly summary: string;
   /** What comes in, where that is not nothing. */
   readonly body?: "json" | "bytes";
@@ -36,8 +36,11 @@ export interface RouteAbout {
 }
 
 export interface Route {
-  /** `public`: answers anyone. `key`: needs a key or open access. `operator`: a key, or a peer on this machine unless access is never open. */
-  readonly access: "public" | "key" | "operator";
+  /**
+   * `public`: answers anyone. `key`: needs a key or open access. `operator`: a key, or a peer on this machine unless
+   * access is never open. `admin`: the same peer, but no key of a client, and no page or proxy.
+   */
+  readonly access: "public" | "key" | "operator" | "admin";
   /** How errors look here. */
   readonly errors: Pick<Ingress, "writeError">;
   /** How errors look to this client, where several surfaces share the path. */

@@ -65,7 +65,7 @@ export interface LedgerRow {
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly clientAgent?: string | undefined;
-  /** Where it was to go and went, as JSON; absent where it simply went to its first target. */
+  /** Where it was to go and went, as JSON; absent for a request that was refused before it went anywhere. */
   readonly route?: string | undefined;
 }
 

@@ -9,9 +9,10 @@ const longest = 1_000_000;
 export const fetchLocalText: FetchText = async (url, timeout) => {
   const agent = new Agent({ connect: guardedConnector(timeout), allowH2: false });
   try {
+    const { origin, pathname, search } = new URL(url);
     const { statusCode, headers, body } = await agent.request({
-      origin: new URL(url).origin,
-      path: new URL(url).pathname,
+      origin,
+      path: pathname + search,
       method: "GET",
       signal: AbortSignal.timeout(timeout),
     });

@@ -55,6 +55,10 @@ test("the rest stands in for the first in the order in which its turns come", ()
   assert.deepEqual(orderOfTurns([0.5, 0.5, 0], [-0.5, 0.5, 0], 3), [1, 0, 2]);
 });
 
+test("whoever has no share now has no turn, whatever it was owed before the document changed", () => {
+  assert.deepEqual(orderOfTurns([0, 0.5, 0.5], [0.9, -0.9, -0.6], 3), [2, 1, 0]);
+});
+
 test("of scores the least come first, as many as are asked for, and the others stay as they stand", () => {
   assert.deepEqual(leastFirst([5, 3, 4, 1, 3], 3), [3, 1, 4, 0, 2]);
   assert.deepEqual(leastFirst([2, 2, 1], 9), [2, 0, 1]);

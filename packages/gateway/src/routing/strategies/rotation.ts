@@ -23,7 +23,9 @@ export function orderOfTurns(shares: readonly number[], due: readonly number[], 
   const deadlines = shares.map((share, index) => deadlineOf(share, (due[index] ?? 0) + share));
   let first = -1;
   for (let index = 0; index < shares.length; index++) {
-    const isDue = (due[index] ?? 0) + (shares[index] ?? 0) > rounding;
+    const share = shares[index] ?? 0;
+    // What one without a share is owed, it is owed from before a reload.
+    const isDue = share > 0 && (due[index] ?? 0) + share > rounding;
     if (isDue && (first === -1 || (deadlines[index] ?? 0) < (deadlines[first] ?? 0))) first = index;
   }
   if (first !== -1) deadlines[first] = -Infinity;

@@ -5,6 +5,7 @@ import { failure } from "../../kernel/failure.ts";
 import type { Failure } from "../../kernel/failure.ts";
 import type { Result } from "../../kernel/result.ts";
 import type { RequestBody } from "../../relay/types.ts";
+import { longestName } from "../../routing/names.ts";
 import { foldName, readField, scanObject } from "../../wire/json-scan.ts";
 import type { ScannedObject } from "../../wire/json-scan.ts";
 import type { Rope } from "../../wire/rope.ts";
@@ -14,9 +15,6 @@ import { readBody } from "../body.ts";
 import { planFor } from "../planning.ts";
 import { decodeName } from "../router.ts";
 import type { Incoming, Route, RouteAbout } from "../router.ts";
-
-/** Longest model name that is looked up. */
-const longestModel = 512;
 
 /** Most fields at the top of a body. No protocol has a hundred; each costs more than its bytes. */
 const mostFields = 4096;
@@ -149,7 +147,7 @@ export function readModel(model: unknown): Result<string> {
   if (model === undefined) return bad("The field 'model' is missing.", "model");
   if (typeof model !== "string" || model.trim() === "")
     return bad("The field 'model' must be a non-empty string.", "model");
-  if (model.length > longestModel) return bad(`The field 'model' is longer than ${longestModel} characters.`, "model");
+  if (model.length > longestName) return bad(`The field 'model' is longer than ${longestName} characters.`, "model");
   if (climbing.test(model)) return bad("The field 'model' must not hold '.' or '..' as a part of a path.", "model");
   return { ok: true, value: model };
 }
