@@ -3,7 +3,6 @@ import type { JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { Sampling } from "../../kernel/request.ts";
 import type { ModelTraits } from "./model.ts";
-import { plain } from "./thinking-write.ts";
 
 const unknown = ["minP", "frequencyPenalty", "presencePenalty", "seed", "logprobs", "topLogprobs"] as const;
 
@@ -32,11 +31,11 @@ export function writeSampling(sampling: Sampling, { traits, isThinking }: Sampli
   }
   const isFree = traits.sampling !== "none" && !isThinking;
   const { temperature, topP, topK } = sampling;
-  const isHot = (plain(temperature) ?? 0) > mostTemperature;
+  const isHot = (temperature ?? 0) > mostTemperature;
   if (isFree && isHot) losses.push({ field: "sampling.temperature", reason: "approximated" });
   // The default goes without saying.
-  const isDefault = plain(temperature) === mostTemperature && traits.sampling !== "none";
-  const isTooNarrow = isThinking && (plain(topP) ?? 1) < leastTopP;
+  const isDefault = temperature === mostTemperature && traits.sampling !== "none";
+  const isTooNarrow = isThinking && (topP ?? 1) < leastTopP;
   const isSecond = traits.sampling === "one" && temperature !== undefined && !isThinking;
   const dropsTopP = traits.sampling === "none" || isTooNarrow || isSecond;
   return compact({

@@ -3,7 +3,6 @@ import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { GenerationRequest, Reasoning } from "../../kernel/request.ts";
 import { budgetOf, effortOf, nearestEffort } from "../shared/effort.ts";
-import { isExact } from "../shared/exact.ts";
 import { objectOf } from "../shared/json.ts";
 import { protocol } from "./keep.ts";
 import type { ModelTraits } from "./model.ts";
@@ -42,7 +41,7 @@ export interface ThinkingSight {
  *   thinking is adaptive it misses none.
  */
 export function planThinking(request: GenerationRequest, sight: ThinkingSight, losses: Loss[]): ThinkingPlan {
-  const limit = Math.max(1, plain(request.maxOutputTokens) ?? sight.traits.outputTokens);
+  const limit = Math.max(1, request.maxOutputTokens ?? sight.traits.outputTokens);
   const max_tokens: Json = request.maxOutputTokens ?? limit;
   const off = (effort?: string): ThinkingPlan => ({ fields: { max_tokens }, isOn: false, ...compact({ effort }) });
   const own = request.extra?.[protocol]?.["thinking"];
@@ -55,7 +54,7 @@ export function planThinking(request: GenerationRequest, sight: ThinkingSight, l
   if (reasoning === undefined) return off();
   // The effort came without thinking.
   if (own === null) return off(effort);
-  if (reasoning.effort === "none" || plain(reasoning.budgetTokens) === 0) {
+  if (reasoning.effort === "none" || reasoning.budgetTokens === 0) {
     return { ...off(), fields: { max_tokens, thinking: { ...whole, type: "disabled" } } };
   }
   if (sight.traits.thinking === "none" || sight.isForced) {
@@ -83,11 +82,6 @@ export function planThinking(request: GenerationRequest, sight: ThinkingSight, l
   return { fields: { max_tokens, thinking }, isOn: true, ...compact({ effort: beside }) };
 }
 
-/** A number that a double cannot hold counts as what a double holds of it. */
-export function plain(value: number | undefined): number | undefined {
-  return value !== undefined && isExact(value) ? Number(JSON.stringify(value)) : value;
-}
-
 function writeEffort(effort: string | undefined, traits: ModelTraits, losses: Loss[]): string | undefined {
   if (effort === undefined || effort === "none" || traits.thinking === "none") return undefined;
   const word = nearestEffort(effort, efforts);
@@ -99,7 +93,7 @@ function writeEffort(effort: string | undefined, traits: ModelTraits, losses: Lo
 
 /** The budget to be written; undefined for adaptive thinking. */
 function budgetFor(reasoning: Reasoning, traits: ModelTraits, losses: Loss[]): number | undefined {
-  const given = plain(reasoning.budgetTokens);
+  const given = reasoning.budgetTokens;
   // A negative budget means "as much as you like" (Gemini).
   const budget = given !== undefined && given > 0 ? given : undefined;
   if (traits.thinking !== "budget") return traits.thinking === "both" ? budget : undefined;
@@ -110,7 +104,7 @@ function budgetFor(reasoning: Reasoning, traits: ModelTraits, losses: Loss[]): n
 
 /** The effort that a budget fits into, for models without budgets. */
 function effortInstead(reasoning: Reasoning, losses: Loss[]): string | undefined {
-  const budget = plain(reasoning.budgetTokens);
+  const budget = reasoning.budgetTokens;
   if (budget === undefined || budget < 0) return undefined;
   losses.push({ field: "reasoning.budgetTokens", reason: "approximated" });
   const effort = effortOf(budget);

@@ -28,7 +28,7 @@ export function readGeneration(value: Json | undefined, complaints: Complaints):
     topK: complaints.number(topK, at("topK")),
     frequencyPenalty: complaints.number(frequencyPenalty, at("frequencyPenalty")),
     presencePenalty: complaints.number(presencePenalty, at("presencePenalty")),
-    seed: complaints.integer(seed, at("seed")),
+    seed: complaints.digits(seed, at("seed")),
     stop: complaints.strings(stopSequences, at("stopSequences")),
     logprobs: complaints.boolean(responseLogprobs, at("responseLogprobs")),
     topLogprobs: complaints.integer(logprobs, at("logprobs"), { least: 0, most: 20 }),

@@ -64,16 +64,19 @@ export class Complaints {
 
   number(value: Json | undefined, path: string): number | undefined {
     if (value === undefined || value === null) return undefined;
-    if (typeof value === "number" && Number.isFinite(value)) return value;
-    // It is written as it came; whoever calculates with it gets what a double holds of it.
-    if (isExact(value)) return value as unknown as number;
-    return this.wrongType(path, "a decimal", value);
+    const number = doubleOf(value);
+    return typeof number === "number" && Number.isFinite(number) ? number : this.wrongType(path, "a decimal", value);
   }
 
-  integer(value: Json | undefined, path: string, range: Range = {}): number | undefined {
-    if (value === undefined || value === null) return undefined;
-    if (isExact(value)) return this.number(value, path);
-    if (typeof value !== "number" || !Number.isInteger(value)) return this.wrongType(path, "an integer", value);
+  /** Like `integer` without a range, but what a double cannot hold is written as it came. Nothing calculates with it. */
+  digits(value: Json | undefined, path: string): number | undefined {
+    return isExact(value) ? (value as unknown as number) : this.integer(value, path);
+  }
+
+  integer(given: Json | undefined, path: string, range: Range = {}): number | undefined {
+    if (given === undefined || given === null) return undefined;
+    const value = doubleOf(given);
+    if (typeof value !== "number" || !Number.isInteger(value)) return this.wrongType(path, "an integer", given);
     if (range.least !== undefined && value < range.least) {
       return this.add(
         `Invalid '${path}': integer below minimum value. Expected a value >= ${range.least}, but got ${value} instead.`,
@@ -91,7 +94,7 @@ export class Complaints {
 
   object(value: Json | undefined, path: string): JsonObject | undefined {
     if (value === undefined || value === null) return undefined;
-    return isJsonObject(value) ? value : this.wrongType(path, "an object", value);
+    return isJsonObject(value) && !isExact(value) ? value : this.wrongType(path, "an object", value);
   }
 
   requiredObject(value: Json | undefined, path: string): JsonObject | undefined {
@@ -123,7 +126,13 @@ export class Complaints {
   }
 }
 
-function nameOf(value: Json): string {
+/** Of a number with more digits than a double holds, what a double holds of it: texts cannot be calculated with. */
+function doubleOf(value: Json): Json {
+  return isExact(value) ? Number(JSON.stringify(value)) : value;
+}
+
+function nameOf(given: Json): string {
+  const value = doubleOf(given);
   if (value === null) return "null";
   if (Array.isArray(value)) return "an array";
   switch (typeof value) {

@@ -24,7 +24,7 @@ export function readSampling(
     minP: complaints.number(min_p, `${path}min_p`),
     frequencyPenalty: complaints.number(frequency_penalty, `${path}frequency_penalty`),
     presencePenalty: complaints.number(presence_penalty, `${path}presence_penalty`),
-    seed: complaints.integer(seed, `${path}seed`),
+    seed: complaints.digits(seed, `${path}seed`),
     stop: complaints.strings(stop, `${path}stop`),
   });
   return { sampling, rest };
