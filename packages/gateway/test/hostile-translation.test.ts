@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseExactObject } from "../src/codecs/shared/exact.ts";
+import type { Protocol } from "../src/kernel/protocol.ts";
+import { codecOf, generating, Pipeline } from "./support/pipeline.ts";
+
+/** What no honest client and no honest vendor would send, through all codecs. */
+
+const pipeline = new Pipeline();
+
+/** Bodies with every field that is a number, which is `@`. */
+const counted: readonly (readonly [Protocol, string])[] = [
+  [
+    "openai-chat",
+    `"messages":[{"role":"user","content":"q"}],"max_tokens":@,"n":@,"temperature":@,"top_p":@,"seed":@,
+    "top_k":@,"min_p":@,"presence_penalty":@,"frequency_penalty":@,"logprobs":true,"top_logprobs":@`,
+  ],
+  [
+    "openai-responses",
+    `"input":"q","max_output_tokens":@,"temperature":@,"top_p":@,"top_logprobs":@,"max_tool_calls":@`,
+  ],
+  [
+    "openai-completions",
+    `"prompt":"q","max_tokens":@,"n":@,"best_of":@,"temperature":@,"top_p":@,"seed":@,"logprobs":@`,
+  ],
+  [
+    "anthropic-messages",
+    `"messages":[{"role":"user","content":"q"}],"max_tokens":@,"temperature":@,"top_p":@,"top_k":@,
+    "thinking":{"type":"enabled","budget_tokens":@}`,
+  ],
+  [
+    "gemini",
+    `"contents":[{"role":"user","parts":[{"text":"q"}]}],"generationConfig":{"maxOutputTokens":@,"candidateCount":@,
+    "temperature":@,"topP":@,"topK":@,"seed":@,"presencePenalty":@,"frequencyPenalty":@,"responseLogprobs":true,
+    "logprobs":@,"thinkingConfig":{"thinkingBudget":@}}`,
+  ],
+  [
+    "ollama",
+    `"messages":[{"role":"user","content":"q"}],"options":{"num_predict":@,"num_ctx":@,"temperature":@,"top_p":@,
+    "top_k":@,"min_p":@,"seed":@,"presence_penalty":@,"frequency_penalty":@},"top_logprobs":@`,
+  ],
+  [
+    "ollama-generate",
+    `"prompt":"q","options":{"num_predict":@,"num_ctx":@,"temperature":@,"seed":@},"keep_alive":@`,
+  ],
+];
+
+const numbers = ["12345678901234567890", "-12345678901234567890", "9007199254740993", "0.12345678901234567890", "1e400"];
+
+test("numbers that a double cannot hold are refused or passed on, whatever field they stand in", () => {
+  for (const [client, text] of counted) {
+    const places = text.split("@").length - 1;
+    for (let place = 0; place < places; place++) {
+      for (const number of numbers) {
+        let at = 0;
+        const filled = text.replaceAll("@", () => (at++ === place ? number : "1"));
+        const body = parseExactObject(`{"model":"m",${filled}}`) ?? assert.fail(filled);
+        const read = codecOf(client).ingress.readRequest(body, { model: "m", stream: false });
+        if (!read.ok) {
+          assert.equal(read.failure.kind, "bad-request", filled);
+          continue;
+        }
+        for (const backend of generating) {
+          const written = pipeline.write(client, backend, read.value.request).body.toString();
+          assert.ok(parseExactObject(written) !== undefined, `${client} to ${backend}: ${filled}`);
+        }
+      }
+    }
+  }
+});
+
+test("a seed keeps its digits", () => {
+  for (const client of ["openai-chat", "ollama"] as const) {
+    const seed = client === "ollama" ? `"options":{"seed":9007199254740993}` : `"seed":9007199254740993`;
+    const body = parseExactObject(`{"model":"m","messages":[{"role":"user","content":"q"}],${seed}}`) ?? assert.fail();
+    const read = codecOf(client).ingress.readRequest(body, { model: "m", stream: false });
+    assert.ok(read.ok);
+    for (const backend of ["openai-chat", "gemini", "ollama"] as const) {
+      assert.match(pipeline.write(client, backend, read.value.request).body.toString(), /"seed":9007199254740993/);
+    }
+  }
+});
