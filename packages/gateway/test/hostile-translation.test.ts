@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseExactObject } from "../src/codecs/shared/exact.ts";
 import type { Protocol } from "../src/kernel/protocol.ts";
+import { asks } from "./support/asks.ts";
+import { grammars } from "./support/grammars.ts";
 import { codecOf, generating, Pipeline } from "./support/pipeline.ts";
 
 /** What no honest client and no honest vendor would send, through all codecs. */
@@ -39,13 +41,16 @@ const counted: readonly (readonly [Protocol, string])[] = [
     `"messages":[{"role":"user","content":"q"}],"options":{"num_predict":@,"num_ctx":@,"temperature":@,"top_p":@,
     "top_k":@,"min_p":@,"seed":@,"presence_penalty":@,"frequency_penalty":@},"top_logprobs":@`,
   ],
-  [
-    "ollama-generate",
-    `"prompt":"q","options":{"num_predict":@,"num_ctx":@,"temperature":@,"seed":@},"keep_alive":@`,
-  ],
+  ["ollama-generate", `"prompt":"q","options":{"num_predict":@,"num_ctx":@,"temperature":@,"seed":@},"keep_alive":@`],
 ];
 
-const numbers = ["12345678901234567890", "-12345678901234567890", "9007199254740993", "0.12345678901234567890", "1e400"];
+const numbers = [
+  "12345678901234567890",
+  "-12345678901234567890",
+  "9007199254740993",
+  "0.12345678901234567890",
+  "1e400",
+];
 
 test("numbers that a double cannot hold are refused or passed on, whatever field they stand in", () => {
   for (const [client, text] of counted) {
@@ -77,6 +82,37 @@ test("a seed keeps its digits", () => {
     assert.ok(read.ok);
     for (const backend of ["openai-chat", "gemini", "ollama"] as const) {
       assert.match(pipeline.write(client, backend, read.value.request).body.toString(), /"seed":9007199254740993/);
+    }
+  }
+});
+
+test("results of calls that only the backend remembers go there, and nowhere else", () => {
+  const result = { type: "function_call_output", call_id: "call_1", output: "sunny" };
+  for (const past of [{ previous_response_id: "resp_1" }, { conversation: { id: "conv_1" } }]) {
+    const body = { model: "m", input: [result], ...past };
+    assert.deepEqual(pipeline.ask("openai-responses", "openai-responses", body).body["input"], [result]);
+    const { lost } = pipeline.ask("openai-responses", "openai-chat", body);
+    assert.ok(lost.includes("messages[0]") && lost.includes(Object.keys(past)[0] ?? ""), lost.join(" "));
+  }
+});
+
+test("the only candidate is the answer, whatever its number", () => {
+  const chat = (index: number) => ({
+    id: "c",
+    model: "real",
+    choices: [{ index, message: { role: "assistant", content: "Yes." }, finish_reason: "stop" }],
+  });
+  const chunk = (index: number) =>
+    `data: ${JSON.stringify({ id: "c", model: "real", choices: [{ index, delta: { content: "Yes." }, finish_reason: "stop" }] })}\n\n`;
+  for (const client of generating) {
+    const sent = pipeline.ask(client, "openai-chat", asks[client]);
+    for (const index of [0, 1, 9]) {
+      const whole = sent.whole(chat(index));
+      assert.match(JSON.stringify(whole.body), /Yes\./, `${client} ${index}`);
+      const told = sent.stream(chunk(index), "data: [DONE]\n\n");
+      assert.equal(grammars[client](told.text), "success");
+      assert.match(told.text, /Yes\./, `${client} ${index}`);
+      assert.deepEqual([...whole.lost, ...told.lost], []);
     }
   }
 });

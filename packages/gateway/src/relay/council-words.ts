@@ -1,4 +1,4 @@
-import { foldAnswer } from "../codecs/shared/fold.ts";
+import { firstCandidate, foldAnswer } from "../codecs/shared/fold.ts";
 import type { AnswerEvent } from "../kernel/event.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { CanonicalRequest, Message } from "../kernel/request.ts";
@@ -14,7 +14,7 @@ export function memberRequest(request: CanonicalRequest, tokens: number): Canoni
 
 /** A member's answer as the judge reads it: its text, and the calls that it would make. */
 export function rendered(events: readonly AnswerEvent[]): string {
-  const parts = foldAnswer(events).candidates.get(0)?.parts ?? [];
+  const parts = firstCandidate(foldAnswer(events))?.parts ?? [];
   return parts
     .flatMap(({ head, text }) => {
       if (head.type === "text" || head.type === "refusal") return text === "" ? [] : [text];

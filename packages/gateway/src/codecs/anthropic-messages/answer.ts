@@ -3,7 +3,7 @@ import type { AnswerEvent } from "../../kernel/event.ts";
 import type { JsonObject } from "../../kernel/json.ts";
 import type { Extra } from "../../kernel/request.ts";
 import { mergeAll, opaqueName, vendorFields } from "../shared/extra.ts";
-import { foldAnswer } from "../shared/fold.ts";
+import { firstCandidate, foldAnswer } from "../shared/fold.ts";
 import type { FoldedPart } from "../shared/fold.ts";
 import { unlessEmpty, without } from "../shared/json.ts";
 import { objectArguments } from "../shared/object-arguments.ts";
@@ -33,7 +33,7 @@ export function messageHead(head: Head, { id, model, echoModel }: AnswerContext)
 export function writeAnswer(events: readonly AnswerEvent[], context: AnswerContext): string {
   const answer = foldAnswer(events);
   if (answer.candidates.size > 1) context.lost({ field: "candidates", reason: "unsupported" });
-  const candidate = answer.candidates.get(0);
+  const candidate = firstCandidate(answer);
   const extras = [...answer.extras, ...(candidate?.extras ?? [])];
   const place = (name: "answer" | "choice") => mergeAll(extras.map((extra) => vendorFields(extra, protocol, name)));
   const content = writeBlocks(candidate?.parts ?? [], context);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { GenerationRequest, Message, Part } from "../../kernel/request.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
-import { assistant, read, request, text, toolCall, toolResult, user, write } from "./support.test.ts";
+import { assistant, request, text, toolCall, toolResult, user, write } from "./support.test.ts";
 
 const system = (value: string): Message => ({ role: "system", parts: [text(value)] });
 const own: Part = { type: "reasoning", text: "t", keep: { "anthropic-messages": { signature: "s" } } };

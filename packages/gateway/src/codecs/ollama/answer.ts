@@ -1,7 +1,7 @@
 import type { AnswerContext } from "../../kernel/codec.ts";
 import type { AnswerEvent } from "../../kernel/event.ts";
 import { mergeAll, vendorFields } from "../shared/extra.ts";
-import { foldAnswer } from "../shared/fold.ts";
+import { firstCandidate, foldAnswer } from "../shared/fold.ts";
 import type { FoldedPart } from "../shared/fold.ts";
 import { arrayOf, objectOf } from "../shared/json.ts";
 import { joinLogprobs } from "../shared/openai-logprobs.ts";
@@ -11,7 +11,7 @@ import { headOf, lastFields, lossOf, writeCall } from "./line-encode.ts";
 /** An unstreamed answer from its events, as JSON text. It has room for one candidate. */
 export function writeAnswer(form: Form, events: readonly AnswerEvent[], context: AnswerContext): string {
   const answer = foldAnswer(events);
-  const candidate = answer.candidates.get(0);
+  const candidate = firstCandidate(answer);
   if (answer.candidates.size > (candidate === undefined ? 0 : 1))
     context.lost({ field: "candidates", reason: "unsupported" });
   const parts = candidate?.parts ?? [];

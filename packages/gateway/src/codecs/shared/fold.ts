@@ -33,6 +33,14 @@ export interface FoldedAnswer {
   readonly usageExtras: Extra[];
 }
 
+/** The candidate that is told where there is room for one: the first that says anything, whatever its number is. */
+export function firstCandidate({ candidates }: FoldedAnswer): FoldedCandidate | undefined {
+  for (const candidate of candidates.values()) {
+    if (candidate.parts.length > 0 || candidate.finish !== undefined) return candidate;
+  }
+  return undefined;
+}
+
 /** A whole answer from its events. `failure` events are not the fold's concern. */
 export function foldAnswer(events: readonly AnswerEvent[]): FoldedAnswer {
   const answer: FoldedAnswer = {

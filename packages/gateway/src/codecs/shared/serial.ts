@@ -5,15 +5,17 @@ import type { Machine } from "../../kernel/machine.ts";
 type PartEvent = Extract<AnswerEvent, { readonly part: number }>;
 
 /**
- * Puts the parts of the first candidate one after the other, in the order of their starts, for protocols whose parts
- * must not overlap. What belongs to a later part waits until the earlier ones have ended. Other candidates are left
- * out, and reported.
+ * Puts the parts of one candidate, the first that says anything, one after the other, in the order of their starts, for
+ * protocols whose parts must not overlap. What belongs to a later part waits until the earlier ones have ended. Other
+ * candidates are left out, and reported.
  */
 export class SerialParts implements Machine<AnswerEvent, AnswerEvent> {
   readonly #lost: (loss: Loss) => void;
   /** Parts that were begun and are not over, the one that may speak first. */
   readonly #order: number[] = [];
   readonly #waiting = new Map<number, PartEvent[]>();
+  /** The candidate that is told, whatever number its backend gave it. */
+  #only: number | undefined;
   #toldOfOthers = false;
 
   constructor(lost: (loss: Loss) => void) {
@@ -21,11 +23,16 @@ export class SerialParts implements Machine<AnswerEvent, AnswerEvent> {
   }
 
   push(event: AnswerEvent): readonly AnswerEvent[] {
-    if ("candidate" in event && event.candidate !== 0) {
-      if (!this.#toldOfOthers) this.#lost({ field: "candidates", reason: "unsupported" });
-      this.#toldOfOthers = true;
-      return [];
-    }
+    if (!("candidate" in event)) return this.#pass(event);
+    if (event.type !== "extra") this.#only ??= event.candidate;
+    if (event.candidate === (this.#only ?? 0))
+      return this.#pass(event.candidate === 0 ? event : { ...event, candidate: 0 });
+    if (!this.#toldOfOthers) this.#lost({ field: "candidates", reason: "unsupported" });
+    this.#toldOfOthers = true;
+    return [];
+  }
+
+  #pass(event: AnswerEvent): readonly AnswerEvent[] {
     switch (event.type) {
       case "part-start":
         this.#order.push(event.part);

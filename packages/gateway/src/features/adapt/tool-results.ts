@@ -1,4 +1,4 @@
-import type { Json } from "../../kernel/json.ts";
+import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
 import type { Message, ToolCallPart, ToolResultPart } from "../../kernel/request.ts";
 import { unchanged } from "./pass.ts";
@@ -10,14 +10,21 @@ const noOutput = "No output of this call was recorded: it was interrupted, or it
 /**
  * Puts the results of tool calls directly behind the message of the calls, in the order of the calls, and what came
  * between behind them. A result without a call, and a second one of the same call, is left out. A call that the
- * conversation passed over gets a result that says so; calls in the last message wait for theirs.
+ * conversation passed over gets a result that says so; calls in the last message wait for theirs. Where the backend
+ * keeps what came before, it alone knows the calls.
  */
-export const toolResults: Pass = (request) => {
-  if (isOrderly(request.messages)) return unchanged(request);
+export const toolResults: Pass = (request, { protocol }) => {
+  if (isOrderly(request.messages) || isContinued(request.extra?.[protocol])) return unchanged(request);
   const losses: Loss[] = [];
   const turns = link(withWholeTurns(request.messages), losses);
   return { request: { ...request, messages: lineUp(turns, losses) }, losses };
 };
+
+function isContinued(own: JsonObject | undefined): boolean {
+  return (
+    own !== undefined && (typeof own["previous_response_id"] === "string" || (own["conversation"] ?? null) !== null)
+  );
+}
 
 /** One look without a copy: every call is followed by its results, in order, before anything else is said. */
 function isOrderly(messages: readonly Message[]): boolean {
