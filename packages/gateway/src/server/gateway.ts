@@ -302,12 +302,19 @@ export class Gateway {
       path: mark === -1 ? url : url.slice(0, mark),
       query: mark === -1 ? "" : url.slice(mark + 1),
     };
+    this.guarded(incoming, () => this.#dispatch(incoming));
+  }
+
+  /** Does something for a request, now or later. Nothing throws; if something does, this request ends and no other. */
+  guarded(incoming: Incoming, act: () => void): void {
     try {
-      this.#dispatch(incoming);
+      act();
     } catch (error) {
       this.service.report("error", "a request handler threw", error);
-      if (response.headersSent) response.destroy();
-      else this.refuse(incoming, this.#errors, failure("internal", "The gateway failed to handle the request."));
+      if (incoming.response.headersSent) return void incoming.response.destroy();
+      const { route } = incoming;
+      const errors = route?.errorsFor?.(incoming) ?? route?.errors ?? this.#errors;
+      this.refuse(incoming, errors, failure("internal", "The gateway failed to handle the request."));
     }
   }
 

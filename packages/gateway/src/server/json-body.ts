@@ -24,14 +24,16 @@ export function withJsonBody(
   const refused = refuseMedia(incoming);
   if (refused !== undefined) return gateway.refuse(incoming, errors, refused);
   const { body, depth } = gateway.service.current().config.server.limits;
-  const taken = readBody(incoming.request, { limit: body, budget: gateway.bodies }, (outcome) => {
-    if (!outcome.ok) return gateway.refuse(incoming, errors, outcome.failure);
-    const { rope } = outcome;
+  const read = (rope: Rope) => {
     const scan = scanBody(rope, depth);
     if (!scan.ok) return gateway.refuse(incoming, errors, scan.failure);
     const object = parseObject(rope.bytes);
     if (object !== undefined) return use({ rope, scanned: scan.value, object });
     gateway.refuse(incoming, errors, failure("bad-request", "The request body is not a JSON object."));
+  };
+  const taken = readBody(incoming.request, { limit: body, budget: gateway.bodies }, (outcome) => {
+    if (!outcome.ok) return gateway.refuse(incoming, errors, outcome.failure);
+    gateway.guarded(incoming, () => read(outcome.rope));
   });
   incoming.response.on("close", () => gateway.bodies.give(taken()));
 }

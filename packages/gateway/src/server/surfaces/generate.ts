@@ -57,7 +57,7 @@ export function generateRouteOf(codec: Codec, gateway: Gateway, options: Generat
       const limit = gateway.service.current().config.server.limits.body;
       const taken = readBody(incoming.request, { limit, budget: gateway.bodies }, (outcome) => {
         if (!outcome.ok) return gateway.refuse(incoming, codec.ingress, outcome.failure, about);
-        answer(incoming, outcome.rope, context);
+        gateway.guarded(incoming, () => answer(incoming, outcome.rope, context));
       });
       incoming.response.on("close", () => gateway.bodies.give(taken()));
     },

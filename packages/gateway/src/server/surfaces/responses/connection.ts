@@ -143,8 +143,18 @@ export class Connection {
       identity,
       owner: ownerOf(identity),
     };
-    const refused = this.#create(bytes, turn);
+    const refused = this.#attend(bytes, turn);
     if (refused !== undefined) this.#refuse(turn.asker, refused, bytes.length);
+  }
+
+  /** Nothing below throws. If something does, this message is refused, and nobody else hears of it. */
+  #attend(bytes: Buffer, turn: Turn): Failure | undefined {
+    try {
+      return this.#create(bytes, turn);
+    } catch (error) {
+      this.#responses.gateway.service.report("error", "a message handler threw", error);
+      return failure("internal", "The gateway failed to handle the request.");
+    }
   }
 
   /** Begins the response that a message asks for, or says why not. */

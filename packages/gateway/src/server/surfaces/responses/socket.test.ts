@@ -266,3 +266,26 @@ test("a stop lets a response finish, and ends the idle at once", async () => {
   assert.equal(messages.at(-1), "response.completed");
   await drained;
 });
+
+test("what throws where nothing should ends one request, on a socket and over HTTP, and no other", async (context) => {
+  using client = await connect();
+  const { gateway } = harness;
+  context.mock.method(console, "error", () => {});
+  const broken = context.mock.method(gateway, "begin", () => {
+    throw new Error("a bug");
+  });
+  client.send({ type: "response.create", model: "m", input: "one" });
+  const [event] = await client.response();
+  assert.deepEqual([event?.["type"], event?.["status"]], ["error", 500]);
+  const body = JSON.stringify({ model: "m", input: "one" });
+  const headers = { "content-type": "application/json" };
+  for (const path of ["/v1/responses", "/v1/responses/compact"]) {
+    const response = await fetch(`${harness.url}${path}`, { method: "POST", headers, body });
+    assert.equal(response.status, 500, path);
+    const { error } = (await response.json()) as JsonObject;
+    assert.equal((error as JsonObject)["code"], "internal");
+  }
+  broken.mock.restore();
+  client.send({ type: "response.create", model: "m", input: "two" });
+  assert.equal((await client.response()).at(-1)?.["type"], "response.completed");
+});
