@@ -116,3 +116,26 @@ test("the only candidate is the answer, whatever its number", () => {
     }
   }
 });
+
+test("what a vendor says of a call beside its name is there from the call's start, streamed as whole", () => {
+  const caller = { type: "code_execution_20250825", tool_id: "srvtoolu_1" };
+  const block = { type: "tool_use", id: "toolu_1", name: "f", input: {}, caller };
+  const head = { id: "msg_1", type: "message", role: "assistant", model: "real" };
+  const usage = { input_tokens: 1, output_tokens: 1 };
+  const stop = { stop_reason: "tool_use", stop_sequence: null };
+  const events = [
+    { type: "message_start", message: { ...head, content: [], stop_reason: null, stop_sequence: null, usage } },
+    { type: "content_block_start", index: 0, content_block: block },
+    { type: "content_block_delta", index: 0, delta: { type: "input_json_delta", partial_json: '{"a":1}' } },
+    { type: "content_block_stop", index: 0 },
+    { type: "message_delta", delta: stop, usage },
+    { type: "message_stop" },
+  ];
+  const sent = pipeline.ask("anthropic-messages", "anthropic-messages", asks["anthropic-messages"]);
+  const told = sent.stream(...events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`));
+  assert.equal(grammars["anthropic-messages"](told.text), "success");
+  const start = told.text.split("\n").find((line) => line.includes('"content_block_start"')) ?? "";
+  assert.deepEqual(JSON.parse(start.slice("data: ".length)).content_block, block);
+  const whole = sent.whole({ ...head, content: [{ ...block, input: { a: 1 } }], ...stop, usage });
+  assert.deepEqual(whole.body["content"], [{ ...block, input: { a: 1 } }]);
+});

@@ -36,7 +36,14 @@ export type AnswerEvent =
       readonly created?: number;
       readonly extra?: Extra;
     }
-  | { readonly type: "part-start"; readonly candidate: number; readonly part: number; readonly head: PartHead }
+  | {
+      readonly type: "part-start";
+      readonly candidate: number;
+      readonly part: number;
+      readonly head: PartHead;
+      /** What is known of `part-end`'s `keep` already, for protocols that tell it at the start. */
+      readonly keep?: Extra;
+    }
   | {
       readonly type: "part-delta";
       readonly candidate: number;

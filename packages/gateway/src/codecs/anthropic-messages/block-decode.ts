@@ -124,9 +124,10 @@ export class BlockTable {
   #begin(head: PartHead, block: JsonObject): Open {
     const part = this.#next;
     this.#next += 1;
-    this.#emit({ type: "part-start", candidate: 0, part, head });
     const type = typeof block["type"] === "string" ? block["type"] : "";
     const fields = Object.hasOwn(known, type) ? unlessNull(without(block, known[type] ?? new Set())) : {};
+    const keep = ownExtra(fields);
+    this.#emit({ type: "part-start", candidate: 0, part, head, ...(keep && { keep }) });
     return { part, type: head.type, fields, grown: false, input: "" };
   }
 

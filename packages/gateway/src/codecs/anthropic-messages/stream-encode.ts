@@ -92,7 +92,7 @@ export class MessageEncoder implements Machine<AnswerEvent, string> {
       case "extra":
         return this.#extra(event.extra);
       case "part-start":
-        if (this.#finish === undefined) this.#begin(event.head);
+        if (this.#finish === undefined) this.#begin(event.head, event.keep);
         return;
       case "part-delta":
         return this.#grow(event.text);
@@ -133,19 +133,20 @@ export class MessageEncoder implements Machine<AnswerEvent, string> {
     });
   }
 
-  #begin(head: PartHead): void {
+  #begin(head: PartHead, keep: Extra | undefined): void {
     const speaking: Speaking = { head, isStarted: false, hasText: false, held: "" };
     this.#speaking = speaking;
     if (head.type === "refusal") this.#hasRefusal = true;
     if (head.type === "image") this.#context.lost({ field: "image", reason: "unsupported" });
-    if (head.type === "text" || head.type === "refusal") this.#start(speaking, { type: "text", text: "" });
+    if (head.type === "text" || head.type === "refusal")
+      this.#start(speaking, { ...ownFields(keep), type: "text", text: "" });
     if (head.type !== "tool-call") return;
     // A call without a name is no call.
     if (head.name === "") this.#speaking = undefined;
     else {
       const id = callId(head.id, this.#context.id, this.#calls);
       this.#calls += 1;
-      this.#start(speaking, { type: "tool_use", id, name: head.name, input: {} });
+      this.#start(speaking, { ...ownFields(keep), type: "tool_use", id, name: head.name, input: {} });
     }
   }
 
