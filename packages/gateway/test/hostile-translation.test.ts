@@ -4,7 +4,9 @@ import { parseExactObject } from "../src/codecs/shared/exact.ts";
 import type { Protocol } from "../src/kernel/protocol.ts";
 import { asks } from "./support/asks.ts";
 import { grammars } from "./support/grammars.ts";
+import { startHouse } from "./support/house.ts";
 import { codecOf, generating, Pipeline } from "./support/pipeline.ts";
+import { startUpstream } from "./support/upstream.ts";
 
 /** What no honest client and no honest vendor would send, through all codecs. */
 
@@ -138,4 +140,24 @@ test("what a vendor says of a call beside its name is there from the call's star
   assert.deepEqual(JSON.parse(start.slice("data: ".length)).content_block, block);
   const whole = sent.whole({ ...head, content: [{ ...block, input: { a: 1 } }], ...stop, usage });
   assert.deepEqual(whole.body["content"], [{ ...block, input: { a: 1 } }]);
+});
+
+test("a model that is known not to reason is asked without, and the client hears of it", async () => {
+  await using upstream = await startUpstream();
+  const openai = { name: "openai", type: "openai", url: upstream.url, credentials: [{ apiKey: "key-openai" }] };
+  await using house = await startHouse({ document: { endpoints: [openai] } });
+  const body = {
+    max_tokens: 4000,
+    thinking: { type: "enabled", budget_tokens: 2000 },
+    messages: [{ role: "user", content: "q" }],
+  };
+  for (const [model, reasons] of [
+    ["gpt-4o", false],
+    ["gpt-5", true],
+  ] as const) {
+    const response = await house.post("/v1/messages", { ...body, model: `openai/${model}` });
+    assert.equal(response.status, 200);
+    assert.equal("reasoning_effort" in (upstream.calls.at(-1)?.json as object), reasons, model);
+    assert.equal((response.headers.get("x-patchbay-loss") ?? "").split(", ").includes("reasoning"), !reasons, model);
+  }
 });

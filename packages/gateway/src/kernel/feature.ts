@@ -14,6 +14,8 @@ export interface FeatureTarget {
   /** The client's protocol. */
   readonly client: Protocol;
   readonly accepts: Accepts;
+  /** Whether the model reasons; absent where nobody knows. */
+  readonly reasons?: boolean;
   /** Who asks, where that is known: nobody else may get what is remembered for them. */
   readonly caller?: string;
   /** The backend refused vendor state in this very request: none may be put back. */

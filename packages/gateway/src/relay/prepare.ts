@@ -237,6 +237,7 @@ function wayTo(
     model: planned.model,
     client: input.codec.protocol,
     stateless: learned.stateless,
+    ...(planned.reasoning === undefined ? {} : { reasons: planned.reasoning }),
     ...(input.caller.keyId === undefined ? {} : { caller: input.caller.keyId }),
   };
   return { ...backend, features: context.features, target };

@@ -9,6 +9,7 @@ import { emptyParts } from "./empty-parts.ts";
 import { foreignState } from "./foreign-state.ts";
 import type { Pass } from "./pass.ts";
 import { prefill } from "./prefill.ts";
+import { reasoning } from "./reasoning.ts";
 import { toolChoice } from "./tool-choice.ts";
 import { toolNames } from "./tool-names.ts";
 import { toolResults } from "./tool-results.ts";
@@ -22,6 +23,7 @@ import { uniqueTools } from "./unique-tools.ts";
  */
 const passes: readonly Pass[] = [
   candidates,
+  reasoning,
   foreignState,
   emptyParts,
   toolResults,

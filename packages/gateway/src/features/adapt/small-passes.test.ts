@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Accepts } from "../../kernel/codec.ts";
-import type { GenerationRequest, Message, Part } from "../../kernel/request.ts";
+import type { FeatureTarget } from "../../kernel/feature.ts";
+import type { GenerationRequest, Message, Part, Reasoning } from "../../kernel/request.ts";
 import { candidates } from "./candidates.ts";
 import { emptyParts } from "./empty-parts.ts";
 import { foreignState } from "./foreign-state.ts";
 import type { Pass } from "./pass.ts";
 import { prefill } from "./prefill.ts";
+import { reasoning } from "./reasoning.ts";
 import { assistant, call, requestOf, sketch, targetOf, text, toolSays, user } from "./support.test.ts";
 
 const keep = { "openai-chat": { signature: "s" } };
@@ -155,4 +157,18 @@ test("where one answer is asked for, the number is not told", () => {
 test("state from elsewhere is gone without a trace", () => {
   const { request } = foreignState(requestOf([assistant(thinks("a", "there"))]), targetOf());
   assert.deepEqual(request.messages[0]?.parts, [{ type: "reasoning", text: "a" }]);
+});
+
+test("a model that is known not to reason is not asked to, unless by its own protocol's words", () => {
+  const asking = (wanted: Reasoning, about: Partial<FeatureTarget>) => {
+    const passed = reasoning(requestOf([user("a")], { reasoning: wanted }), targetOf({}, about));
+    return [passed.request.reasoning, ...passed.losses.map(({ field }) => field)];
+  };
+  const high = { effort: "high" };
+  assert.deepEqual(asking(high, { client: "gemini", reasons: false }), [undefined, "reasoning"]);
+  assert.deepEqual(asking({ budgetTokens: 9 }, { client: "gemini", reasons: false }), [undefined, "reasoning"]);
+  assert.deepEqual(asking({ effort: "none" }, { client: "gemini", reasons: false }), [undefined]);
+  assert.deepEqual(asking(high, { client: "openai-chat", reasons: false }), [high]);
+  assert.deepEqual(asking(high, { client: "gemini", reasons: true }), [high]);
+  assert.deepEqual(asking(high, { client: "gemini" }), [high]);
 });
