@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseExactObject } from "../src/codecs/shared/exact.ts";
+import type { JsonObject } from "../src/kernel/json.ts";
 import type { Protocol } from "../src/kernel/protocol.ts";
 import { asks } from "./support/asks.ts";
 import { grammars } from "./support/grammars.ts";
 import { startHouse } from "./support/house.ts";
 import { codecOf, generating, Pipeline } from "./support/pipeline.ts";
+import type { Generating } from "./support/pipeline.ts";
 import { startUpstream } from "./support/upstream.ts";
 
 /** What no honest client and no honest vendor would send, through all codecs. */
@@ -160,4 +162,70 @@ test("a model that is known not to reason is asked without, and the client hears
     assert.equal("reasoning_effort" in (upstream.calls.at(-1)?.json as object), reasons, model);
     assert.equal((response.headers.get("x-patchbay-loss") ?? "").split(", ").includes("reasoning"), !reasons, model);
   }
+});
+
+test("what a client says of a picture or a document beside its content arrives, or is told as lost", () => {
+  const data = "aGk=";
+  const document = { type: "document", source: { type: "base64", media_type: "application/pdf", data } };
+  const about = { title: "t.pdf", context: "c", citations: { enabled: true } };
+  const url = `data:image/png;base64,${data}`;
+  const cases: readonly (readonly [Generating, JsonObject, readonly string[]])[] = [
+    [
+      "anthropic-messages",
+      { messages: [{ role: "user", content: [{ ...document, ...about }] }] },
+      ["context", "citations", "filename"],
+    ],
+    [
+      "openai-chat",
+      { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url, detail: "low" } }] }] },
+      ["detail"],
+    ],
+    [
+      "openai-responses",
+      {
+        input: [
+          {
+            role: "user",
+            content: [{ type: "input_file", filename: "f.pdf", file_data: `data:application/pdf;base64,${data}` }],
+          },
+        ],
+      },
+      ["filename"],
+    ],
+    [
+      "gemini",
+      {
+        contents: [
+          {
+            parts: [
+              { inlineData: { mimeType: "image/png", data }, mediaResolution: { level: "MEDIA_RESOLUTION_LOW" } },
+            ],
+          },
+        ],
+      },
+      ["mediaResolution"],
+    ],
+  ];
+  const values: { readonly [field: string]: string } = {
+    context: '"c"',
+    citations: '"citations"',
+    filename: ".pdf",
+    detail: "low",
+    mediaResolution: "_LOW",
+  };
+  for (const [client, body, fields] of cases) {
+    for (const backend of generating) {
+      const { body: written, lost } = pipeline.ask(client, backend, { model: "m", max_tokens: 9, ...body });
+      for (const field of fields) {
+        const arrived = JSON.stringify(written).includes(values[field] ?? field);
+        const isTold = lost.some((each) => each === "messages[0].parts[0]" || each === `messages[0].parts[0].${field}`);
+        assert.ok(
+          arrived !== isTold || (isTold && lost.includes("messages[0].parts[0]")),
+          `${client} to ${backend}: ${field} ${lost.join(" ")}`,
+        );
+      }
+    }
+  }
+  const auto = { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url, detail: "auto" } }] }] };
+  assert.deepEqual(pipeline.ask("openai-chat", "gemini", { model: "m", ...auto }).lost, []);
 });

@@ -8,6 +8,7 @@ import { customTools } from "./custom-tools.ts";
 import { emptyParts } from "./empty-parts.ts";
 import { foreignState } from "./foreign-state.ts";
 import type { Pass } from "./pass.ts";
+import { partFields } from "./part-fields.ts";
 import { prefill } from "./prefill.ts";
 import { reasoning } from "./reasoning.ts";
 import { toolChoice } from "./tool-choice.ts";
@@ -24,6 +25,7 @@ import { uniqueTools } from "./unique-tools.ts";
 const passes: readonly Pass[] = [
   candidates,
   reasoning,
+  partFields,
   foreignState,
   emptyParts,
   toolResults,
