@@ -159,7 +159,7 @@ test("a model that is known not to reason is asked without, and the client hears
   ] as const) {
     const response = await house.post("/v1/messages", { ...body, model: `openai/${model}` });
     assert.equal(response.status, 200);
-    assert.equal("reasoning_effort" in (upstream.calls.at(-1)?.json as object), reasons, model);
+    assert.equal(upstream.calls.at(-1)?.body.includes('"reasoning_effort"'), reasons, model);
     assert.equal((response.headers.get("x-patchbay-loss") ?? "").split(", ").includes("reasoning"), !reasons, model);
   }
 });
