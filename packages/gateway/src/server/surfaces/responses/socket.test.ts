@@ -270,7 +270,6 @@ test("a stop lets a response finish, and ends the idle at once", async () => {
 test("what throws where nothing should ends one request, on a socket and over HTTP, and no other", async (context) => {
   using client = await connect();
   const { gateway } = harness;
-  context.mock.method(console, "error", () => {});
   const broken = context.mock.method(gateway, "begin", () => {
     throw new Error("a bug");
   });
