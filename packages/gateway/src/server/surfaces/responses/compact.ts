@@ -92,7 +92,8 @@ function forward(
     if (over) return;
     over = true;
     flow?.cancel();
-    if (!incoming.response.destroyed) summarize(responses, incoming, order);
+    if (incoming.response.destroyed) return;
+    responses.gateway.guarded(incoming, () => summarize(responses, incoming, order));
   };
   incoming.response.on("close", () => {
     if (!over) flow?.cancel();
