@@ -173,7 +173,9 @@ test("money is reserved by price and settled by use, and the refusal is final fo
   });
   // 100 * 100 + 20 * 500 micro-dollars each.
   const { key, id } = await house.issue({ limits: { microDollarsPerDay: 45_000 } });
-  for (let index = 0; index < 2; index++) assert.equal((await house.post(path, chat, bearer(key))).status, 200);
+  for (let index = 0; index < 2; index++) {
+    assert.equal((await house.post(path, { ...chat, max_tokens: 40 }, bearer(key))).status, 200);
+  }
   const dear = await house.post(path, { ...chat, max_tokens: 100 }, bearer(key));
   assert.equal(dear.status, 429);
   assert.equal(dear.headers.get("x-should-retry"), "false");

@@ -55,7 +55,7 @@ export class Entry {
     return this.awaited?.patience ?? Infinity;
   }
 
-  /** It waited for too long. */
+  /** It waited for too long, or its place in the queue went to somebody who comes before. */
   giveUp(): void {
     const scope = this.awaited;
     if (this.state !== "waiting" || scope === undefined) return this.leave();
@@ -93,7 +93,8 @@ export class Entry {
       }
       const gate = this.#limits.gate(scope);
       const { concurrent, queue } = scope;
-      const seat = gate.enter({ concurrent, queue, who, priority, ready: () => this.#continue() });
+      const ousted = () => this.giveUp();
+      const seat = gate.enter({ concurrent, queue, who, priority, ready: () => this.#continue(), ousted });
       if (seat === undefined) return this.#refuse(fullOf(scope));
       this.#seats.push({ seat, scope, gate });
       if (!seat.isHeld) {

@@ -12,7 +12,7 @@ import { FanOut, sumOf } from "./fan-out.ts";
 import { fetchImages } from "./media.ts";
 import { prepare } from "./prepare.ts";
 import type { Learned, PreparedCall, Wish } from "./prepare.ts";
-import { actualOf } from "./limited.ts";
+import { actualOf, usedBy } from "./limited.ts";
 import type { LimitedExchange } from "./limited.ts";
 import { staged } from "./staged.ts";
 import type { Turn } from "./turn.ts";
@@ -268,7 +268,7 @@ export class Council {
     const { context, turns, input } = this.#parts;
     if (member.turn === undefined) return;
     const events = member.opinion?.events;
-    member.entry?.settle(actualOf(events === undefined ? undefined : usageOf(events), why));
+    member.entry?.settle(actualOf(usedBy({ usage: events && usageOf(events) }, why, undefined)));
     turns.ended(member.turn, why);
     const { endpoint, model } = member.planned;
     const duration = context.clock.monotonic() - member.sentAt;

@@ -249,6 +249,13 @@ export class Gateway {
     request.resume();
   }
 
+  /** Counts a message to a model on a connection that stays; why it may not go on, if it may not. */
+  crowded(request: IncomingMessage): Failure | undefined {
+    const { perAddress } = this.service.current().config.server.limits;
+    if (perAddress === undefined) return undefined;
+    return this.#addresses.refusal({ request, route: { access: "key", isToModel: true } }, perAddress);
+  }
+
   #close(exchange: Exchange): void {
     this.#active.delete(exchange);
     for (const wait of this.#waits) {
