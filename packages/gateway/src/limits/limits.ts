@@ -8,7 +8,7 @@ import type { EntryParts } from "./entry.ts";
 import { Gate } from "./gate.ts";
 import { Leases } from "./leases.ts";
 import type { Stake } from "./leases.ts";
-import { scopeOf } from "./rules.ts";
+import { credentialId, scopeOf } from "./rules.ts";
 import type { LimitName, Scope, ScopeKind } from "./rules.ts";
 import type { LimitStore, Refusal } from "./types.ts";
 
@@ -77,7 +77,7 @@ export class Limits {
     for (const { name, limits, credentials } of endpoints) {
       const own = scopeOf("endpoint", name, limits);
       const each = credentials.map((credential, index) =>
-        scopeOf("credential", `${name}#${index + 1}`, credential.limits),
+        scopeOf("credential", credentialId(name, index), credential.limits),
       );
       const isLimited = own !== undefined || each.some((scope) => scope !== undefined);
       scopes.set(name, { own, credentials: each.length === 0 ? [undefined] : each, isLimited });
