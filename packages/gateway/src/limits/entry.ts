@@ -57,9 +57,8 @@ export class Entry {
 
   /** It waited for too long, or its place in the queue went to somebody who comes before. */
   giveUp(): void {
-    const scope = this.awaited;
-    if (this.state !== "waiting" || scope === undefined) return this.leave();
-    this.#refuse(fullOf(scope));
+    // Who is in stays in, and a store that is being asked answers in its own time.
+    if (this.state === "waiting" && this.awaited !== undefined) this.#refuse(fullOf(this.awaited));
   }
 
   /** The provider answered, so that what it says that is left counts this request in. */
