@@ -381,3 +381,31 @@ test("a reload that changes limits is heard by those who wait, and forgets nothi
   const refused = await house.post(path, chat);
   assert.deepEqual([refused.status, refused.headers.get("x-patchbay-limit")], [429, "endpoint.requestsPerMinute"]);
 });
+
+test("pauses are seen and can be ended, together with what the provider said that is left", async () => {
+  const headers = { "retry-after": "600", "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "10m" };
+  await using upstream = await startUpstream({ script: { kind: "status", status: 429, headers } });
+  await using house = await startHouse({
+    document: {
+      endpoints: [endpoint("up", upstream, { limits: { requestsPerMinute: 100 } })],
+      models: [{ name: "m", targets: [{ endpoint: "up", model: "m" }] }],
+    },
+  });
+  const pauses = `${house.url}/admin/api/pauses`;
+  assert.equal((await house.post(path, chat)).status, 429);
+  upstream.script({ kind: "answer" });
+  assert.equal((await house.post(path, chat)).status, 429);
+  const seen = (await (await fetch(pauses)).json()) as { ailments: { endpoint: string; state: string; why: string }[] };
+  assert.deepEqual(
+    seen.ailments.map(({ endpoint: name, state, why }) => [name, state, why]),
+    [["up", "cooldown", "rate-limited"]],
+  );
+  const { key } = await house.issue({ models: ["m"] });
+  const elsewhere = { method: "DELETE", headers: { origin: "https://evil.example" } };
+  assert.equal((await fetch(pauses, elsewhere)).status, 403);
+  assert.equal((await fetch(`${pauses}?endpoint=other`, { method: "DELETE" })).status, 200);
+  assert.equal((await house.post(path, chat, bearer(key))).status, 429);
+  assert.deepEqual(await (await fetch(`${pauses}?endpoint=up&model=m`, { method: "DELETE" })).json(), { ailments: [] });
+  assert.equal((await house.post(path, chat)).status, 200);
+  assert.equal(upstream.count, 2);
+});

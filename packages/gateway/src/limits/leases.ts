@@ -95,6 +95,11 @@ export class Leases {
     }
   }
 
+  /** Forgets what was told of these targets. */
+  forget(isMeant: (target: string) => boolean): void {
+    for (const [name, target] of this.#targets) if (isMeant(name)) target.requests = target.tokens = undefined;
+  }
+
   #target(name: string): Target {
     const known = this.#targets.get(name);
     if (known !== undefined) return known;

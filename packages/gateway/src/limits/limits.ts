@@ -178,6 +178,14 @@ export class Limits {
     this.leases.quote(nameOf(use), quotes, sentAt);
   }
 
+  /** Forgets what providers said that is left: of an endpoint, of one of its models, or of all. */
+  forget(endpoint?: string, model?: string): void {
+    this.leases.forget((target) => {
+      const [name, , ...rest] = target.split("/");
+      return (endpoint === undefined || name === endpoint) && (model === undefined || rest.join("/") === model);
+    });
+  }
+
   gate({ kind, id }: Scope): Gate {
     const name = `${kind}:${id}`;
     let gate = this.#gates.get(name);
