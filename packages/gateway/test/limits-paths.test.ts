@@ -128,7 +128,7 @@ test("whoever hangs up in the midst of an answer pays for what came", async () =
   const { key } = await house.issue({ limits: { tokensPerDay: 1_000_000 } });
   for (const relay of ["tap", "translate"] as const) {
     const where = relay === "tap" ? path : "/v1/messages";
-    const before = Number(await leftBy(house, key, upstream));
+    const before = await leftBy(house, key, upstream);
     upstream.script({ kind: "stall", events, after: 40 });
     const hangUp = new AbortController();
     const response = await fetch(house.url + where, {
@@ -145,7 +145,7 @@ test("whoever hangs up in the midst of an answer pays for what came", async () =
     hangUp.abort();
     await upstream.calls.at(-1)?.ended;
     // 39 pieces of 23 letters are about 230 tokens, and the prompt's; not the 100,000 that were foreseen.
-    const used = before - Number(await leftBy(house, key, upstream));
+    const used = before - (await leftBy(house, key, upstream));
     assert.ok(used > 150 && used < 600, `${relay}: ${used} were counted`);
   }
 });

@@ -188,6 +188,22 @@ test("money is reserved by price and settled by use, and the refusal is final fo
   );
 });
 
+test("a thousand requests at once do not spend more than a budget, nor less", async () => {
+  await using upstream = await startUpstream({
+    script: { kind: "answer", usage: { prompt_tokens: 10, completion_tokens: 100, total_tokens: 110 } },
+  });
+  await using house = await startHouse({
+    document: documentOf(
+      { up: upstream.url },
+      {},
+      { model: { price: { input: 0, output: 1 } }, server: { limits: { concurrent: 2000 } } },
+    ),
+  });
+  const { key } = await house.issue({ limits: { microDollarsPerMonth: 5000 } });
+  const counts = await statuses(times(1000, () => house.post(path, { ...chat, max_tokens: 100 }, bearer(key))));
+  assert.deepEqual([counts, upstream.count], [{ 200: 50, 429: 950 }, 50]);
+});
+
 test("what limits count is what the ledger says, whatever became of the requests", async () => {
   const script = [
     { kind: "answer", usage },
