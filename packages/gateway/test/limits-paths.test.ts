@@ -409,3 +409,18 @@ test("pauses are seen and can be ended, together with what the provider said tha
   assert.equal((await house.post(path, chat)).status, 200);
   assert.equal(upstream.count, 2);
 });
+
+test("an answer that is there at once counts like any other", async () => {
+  await using house = await startHouse({
+    document: {
+      endpoints: [{ name: "sim", type: "simulator" }],
+      models: [{ name: "m", targets: [{ endpoint: "sim", model: "echo" }] }],
+    },
+  });
+  const { key } = await house.issue({ limits: { requestsPerMinute: 2, tokensPerDay: 10_000 } });
+  const answers: number[] = [];
+  for (let index = 0; index < 3; index++) answers.push((await house.post(path, chat, bearer(key))).status);
+  assert.deepEqual(answers, [200, 200, 429]);
+  const row = (await house.rows(3)).find(({ status }) => status === 200);
+  assert.ok((row?.inputTokens ?? 0) > 0);
+});

@@ -55,7 +55,7 @@ export class LimitedExchange {
   /** The way into the limits of the key and of the virtual model. */
   admit(admission: Admission): void {
     if (this.#scopes === undefined) return admission.go(undefined);
-    this.#own = this.#enter(this.#scopes, admission);
+    this.#enter(this.#scopes, admission);
   }
 
   /** The way into the limits of a target. @param requests Requests that go to the upstream side by side. */
@@ -119,7 +119,7 @@ export class LimitedExchange {
     scopes: readonly Scope[],
     admission: Admission,
     sent?: { readonly requests: number; readonly stake: Stake; readonly isWanted: () => boolean },
-  ): Entry {
+  ): void {
     const { caller } = this.#input;
     const { tokens, money } = this.#foreseen;
     const decided = () => {
@@ -141,10 +141,11 @@ export class LimitedExchange {
       decided,
     });
     this.#entries.set(entry, Infinity);
+    // Before it begins: all of the exchange may be over when that returns.
+    if (sent === undefined) this.#own = entry;
     entry.begin();
     if (entry.state === "waiting") this.#entries.set(entry, this.#context.clock.monotonic() + entry.patience);
     else this.#decided(entry, admission);
-    return entry;
   }
 
   #decided(entry: Entry, admission: Admission): void {
