@@ -268,9 +268,10 @@ test("every attempt counts at the endpoint that it is sent to, and only there", 
 });
 
 test("a council and a race count all that they send, also when the client leaves before anybody has won", async () => {
-  await using first = await startUpstream();
-  await using second = await startUpstream();
-  const limits = { requestsPerMinute: 50 };
+  const usage = { prompt_tokens: 100, completion_tokens: 20, total_tokens: 120 };
+  await using first = await startUpstream({ script: { kind: "answer", usage } });
+  await using second = await startUpstream({ script: { kind: "answer", usage } });
+  const limits = { requestsPerMinute: 50, tokensPerMinute: 100_000 };
   const targets = [
     { endpoint: "first", model: "m" },
     { endpoint: "second", model: "m" },
@@ -286,6 +287,13 @@ test("a council and a race count all that they send, also when the client leaves
   });
   assert.equal((await house.post(path, { ...chat, model: "council" })).status, 200);
   assert.deepEqual([first.count, second.count], [1, 1]);
+  const tokens = await (await fetch(`${house.url}/metrics`)).text();
+  for (const name of ["first", "second"]) {
+    assert.match(
+      tokens,
+      new RegExp(`patchbay_limit_used{scope="endpoint",name="${name}",limit="tokensPerMinute"} 120\n`),
+    );
+  }
   for (const each of [first, second]) each.script({ kind: "silence" });
   const hangUp = new AbortController();
   const gone = fetch(house.url + path, {

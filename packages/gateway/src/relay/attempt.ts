@@ -64,6 +64,7 @@ export abstract class Attempt implements Ticking {
   protected lastAt: number | undefined;
   readonly #rescue: Rescue | undefined;
   readonly #limited: LimitedExchange | undefined;
+  readonly #booked: number;
   #paused = false;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
@@ -80,6 +81,7 @@ export abstract class Attempt implements Ticking {
     this.entry = parts.entry;
     this.#rescue = parts.rescue;
     this.#limited = parts.limited;
+    this.#booked = parts.booked ?? 0;
     this.losses = call.losses;
     this.sight = call.sight;
     this.prefix = call.prefix;
@@ -111,7 +113,9 @@ export abstract class Attempt implements Ticking {
 
   /** Tells the target's limits what it used. */
   #settle(why: Failure | undefined): void {
-    this.entry?.settle(actualOf(this.#limited?.used(this.seen, why)));
+    if (this.entry === undefined) return;
+    const { tokens } = actualOf(this.#limited?.used(this.seen, why));
+    this.entry.settle(tokens === undefined ? {} : { tokens: Math.max(0, tokens - this.#booked) });
   }
 
   /** Takes the reins of a call, which may have said a good deal before it handed them out. */
@@ -296,6 +300,8 @@ export interface AttemptParts {
   /** Absent where its target is not limited. */
   readonly entry?: Entry | undefined;
   readonly limited?: LimitedExchange | undefined;
+  /** Tokens in the answer's usage that were counted where others were asked for them. */
+  readonly booked?: number | undefined;
 }
 
 const cancelled = failure("cancelled", "The attempt was stopped.");

@@ -143,6 +143,11 @@ export class Council {
     return { planned: first.planned, usage: sumOf(usages) };
   }
 
+  /** Tokens of the members' answers, which the judge's usage has in it. */
+  get tokens(): number {
+    return this.#opinions.reduce((sum, { events }) => sum + (actualOf(usageOf(events)).tokens ?? 0), 0);
+  }
+
   /** The answer that stands when the judge has failed: the first member's; undefined when there is none. */
   fallback(): { readonly planned: PlannedAttempt; readonly call: PreparedCall } | undefined {
     const [first, ...others] = this.#opinions;

@@ -254,6 +254,7 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
       turn,
       entry,
       limited: this.#limited,
+      booked: this.#council?.tokens,
       rescue: this.#rescue,
     };
     this.#attempt = call.kind === "wire" ? new WireAttempt(parts, call) : new EventAttempt(parts, call);

@@ -29,6 +29,11 @@ export class AddressGuard {
     return wait === undefined ? undefined : tooMany(kind, wait);
   }
 
+  /** Counts a message to a model on a connection that stays; why it may not go on, if it may not. */
+  message(request: Incoming["request"], rule: AddressSettings | undefined): Failure | undefined {
+    return rule === undefined ? undefined : this.refusal({ request, route: { access: "key", isToModel: true } }, rule);
+  }
+
   /** A key was wrong. */
   failed({ request }: Pick<Incoming, "request">, rule: AddressSettings, why: Failure): void {
     if (why.kind === "unauthorized") this.#limits.take(request.socket.remoteAddress, rule, "auth");

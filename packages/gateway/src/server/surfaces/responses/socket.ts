@@ -57,7 +57,7 @@ export class ResponseSockets {
       headers: request.headers,
       // Asked for each response: a key may have been taken back since, and each counts for its address.
       authenticate: () => {
-        const crowded = gateway.crowded(request);
+        const crowded = gateway.addresses.message(request, gateway.service.current().config.server.limits.perAddress);
         if (crowded !== undefined) return { ok: false, failure: crowded };
         return gateway.service.current().authenticator.authenticate(credentialsOf(request), peer);
       },
