@@ -26,6 +26,9 @@ function documentOf(
   };
 }
 
+/** A thousand connections at once take a busy machine a while. */
+const crowd = { limits: { concurrent: 2000 }, timeouts: { header: "2m", request: "2m" } };
+
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 
 async function statuses(answers: readonly Promise<Response>[]): Promise<{ readonly [status: number]: number }> {
@@ -47,7 +50,7 @@ test("a thousand requests at once do not get a key over its limit, nor an endpoi
     document: documentOf(
       { first: first.url, second: second.url },
       { first: { requestsPerMinute: 50, headroom: 0.8 } },
-      { server: { limits: { concurrent: 2000 } } },
+      { server: crowd },
     ),
   });
   const { key } = await house.issue({ limits: { requestsPerMinute: 100 } });
@@ -173,7 +176,9 @@ test("money is reserved by price and settled by use, and the refusal is final fo
   });
   // 100 * 100 + 20 * 500 micro-dollars each.
   const { key, id } = await house.issue({ limits: { microDollarsPerDay: 45_000 } });
-  for (let index = 0; index < 2; index++) assert.equal((await house.post(path, chat, bearer(key))).status, 200);
+  for (let index = 0; index < 2; index++) {
+    assert.equal((await house.post(path, { ...chat, max_tokens: 40 }, bearer(key))).status, 200);
+  }
   const dear = await house.post(path, { ...chat, max_tokens: 100 }, bearer(key));
   assert.equal(dear.status, 429);
   assert.equal(dear.headers.get("x-should-retry"), "false");
@@ -184,6 +189,18 @@ test("money is reserved by price and settled by use, and the refusal is final fo
     rows.reduce((sum, { costMicroDollars = 0 }) => sum + costMicroDollars, 0),
     40_000,
   );
+});
+
+test("hundreds of requests at once do not spend more than a budget, nor less", async () => {
+  await using upstream = await startUpstream({
+    script: { kind: "answer", usage: { prompt_tokens: 10, completion_tokens: 100, total_tokens: 110 } },
+  });
+  await using house = await startHouse({
+    document: documentOf({ up: upstream.url }, {}, { model: { price: { input: 0, output: 1 } }, server: crowd }),
+  });
+  const { key } = await house.issue({ limits: { microDollarsPerMonth: 5000 } });
+  const counts = await statuses(times(300, () => house.post(path, { ...chat, max_tokens: 100 }, bearer(key))));
+  assert.deepEqual([counts, upstream.count], [{ 200: 50, 429: 250 }, 50]);
 });
 
 test("what limits count is what the ledger says, whatever became of the requests", async () => {

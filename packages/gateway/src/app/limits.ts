@@ -1,8 +1,9 @@
+import { listedKeyId } from "../auth/fixed-keys.ts";
 import type { Config } from "../config/types.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { Limits } from "../limits/limits.ts";
 import { MemoryLimitStore } from "../limits/memory.ts";
-import { scopeOf } from "../limits/rules.ts";
+import { credentialId, scopeOf } from "../limits/rules.ts";
 import type { Rule, Scope, ScopeKind } from "../limits/rules.ts";
 import type { LimitStore } from "../limits/types.ts";
 import type { Catalog } from "../routing/catalog.ts";
@@ -34,7 +35,19 @@ export function restoreLimits(limits: Limits, config: Config, { store, clock }: 
     if (scope !== undefined && rules.length > 0) scopes.set(`${scope.kind}:${scope.id}`, { scope, rules });
   };
   for (const key of store.keys.snapshot()) if (key.revokedAt === undefined) add(scopeOf("key", key.id, key.limits));
-  for (const endpoint of config.endpoints) add(scopeOf("endpoint", endpoint.name, endpoint.limits));
+  for (const { name, listed } of config.access.fixedKeys) add(scopeOf("key", listedKeyId(name), listed?.limits));
+  const credentials = new Map<string, readonly string[]>();
+  for (const { name, limits: own, credentials: each } of config.endpoints) {
+    add(scopeOf("endpoint", name, own));
+    credentials.set(
+      name,
+      each.map((credential, index) => {
+        const id = credentialId(name, index);
+        add(scopeOf("credential", id, credential.limits));
+        return id;
+      }),
+    );
+  }
   for (const model of config.models) add(scopeOf("model", model.name, model.limits));
   if (scopes.size === 0) return;
   const now = clock.now();
@@ -42,6 +55,14 @@ export function restoreLimits(limits: Limits, config: Config, { store, clock }: 
     for (const [kind, id] of holdersOf(row)) {
       const found = id === undefined ? undefined : scopes.get(`${kind}:${id}`);
       for (const rule of found?.rules ?? []) if (found !== undefined) restore(limits, { ...found, rule, row, now });
+    }
+    // The ledger does not say with which of them; they are used in turn.
+    const used = credentials.get(row.endpoint ?? "") ?? [];
+    for (const id of used) {
+      const found = scopes.get(`credential:${id}`);
+      const share = { ...row, tokens: Math.ceil(row.tokens / used.length) };
+      for (const rule of found?.rules ?? [])
+        if (found !== undefined) restore(limits, { ...found, rule, row: share, now });
     }
   }
 }

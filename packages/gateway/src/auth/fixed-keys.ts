@@ -1,13 +1,25 @@
 import { timingSafeEqual } from "node:crypto";
 import type { Result } from "../kernel/result.ts";
+import type { KeyLimits } from "../kernel/limit.ts";
 import type { Secret } from "../kernel/secret.ts";
 import { Hmac, longestMessage } from "./hmac.ts";
 import type { Identity } from "./identity.ts";
 
 export interface FixedKey {
-  /** The environment variable's name. */
+  /** The environment variable's name, or the key's own in the document. */
   readonly name: string;
   readonly key: Secret;
+  /** Of a key of the document: what it may use. */
+  readonly listed?: { readonly models?: readonly string[]; readonly limits?: KeyLimits };
+}
+
+/** What the ledger and the limits call a key of the document. No key of the store has such an id. */
+export function listedKeyId(name: string): string {
+  return `document:${name}`;
+}
+
+function identityOf({ name, listed }: FixedKey): Identity {
+  return listed === undefined ? { kind: "fixed", name } : { kind: "key", id: listedKeyId(name), name, ...listed };
 }
 
 /** What header fields carry without doubt about their encoding. */
@@ -18,7 +30,7 @@ function isTokenText(text: string): boolean {
   return text.length <= longestMessage && visible.test(text);
 }
 
-/** Keys that the environment fixes. They are compared by their HMACs, so that the time taken says nothing. */
+/** Keys that the environment or the document fixes. They are compared by their HMACs, so that the time taken says nothing. */
 export class FixedKeys {
   /** What is wrong with keys that can never be matched, in sentences without the keys. */
   readonly problems: readonly string[];
@@ -35,9 +47,9 @@ export class FixedKeys {
         ({ name }) =>
           `${name} can never be matched: a key has 1 to ${longestMessage} characters, all of them visible ASCII.`,
       );
-    this.#entries = usable.map(({ name, key }) => ({
-      digest: this.#hmac.digest(key.reveal()),
-      result: { ok: true, value: { kind: "fixed", name } },
+    this.#entries = usable.map((fixed) => ({
+      digest: this.#hmac.digest(fixed.key.reveal()),
+      result: { ok: true, value: identityOf(fixed) },
     }));
   }
 

@@ -88,10 +88,34 @@ const cases: readonly Case[] = [
   // Known, but not yet.
   [
     "keys of a later version",
-    `keys: []\npatterns: []\n${endpointA}`,
+    `patterns: []\n${endpointA}`,
+    ["patchbay.yaml:1:1: `patterns` is not available in this version"],
+  ],
+  [
+    "limits that limit nothing, or everything",
+    "models:\n  - name: m\n    targets: []\n    limits: { requestsPerMinute: 0, tokensPerMinute: 1.5, tokensPerDay: 2e12, concurrent: -1, headroom: 80, queue: 1e9, patience: 0 }\n",
     [
-      "patchbay.yaml:1:1: `keys` is not available in this version",
-      "patchbay.yaml:2:1: `patterns` is not available in this version",
+      "patchbay.yaml:3:14: models[0].targets: must hold at least one entry",
+      "patchbay.yaml:4:34: models[0].limits.requestsPerMinute: must be a whole number from 1 to 1000000000000",
+      "patchbay.yaml:4:54: models[0].limits.tokensPerMinute: must be a whole number from 1 to 1000000000000",
+      "patchbay.yaml:4:73: models[0].limits.tokensPerDay: must be a whole number from 1 to 1000000000000",
+      "patchbay.yaml:4:91: models[0].limits.concurrent: must be a whole number from 1 to 1000000",
+      "patchbay.yaml:4:105: models[0].limits.headroom: must be a number above 0 and up to 1, such as 0.8",
+      "patchbay.yaml:4:116: models[0].limits.queue: must be a whole number from 0 to 10000",
+      "patchbay.yaml:4:131: models[0].limits.patience: must be at least 1ms",
+    ],
+  ],
+  [
+    "client keys that cannot be",
+    "keys:\n  - { name: a, key: short }\n  - { name: a, key: 0123456789abcdef, limits: { usdPerDay: 0, usdPerMonth: ten, priority: 0.5 } }\n  - { name: c, key: 0123456789abcdef, models: [] }\n",
+    [
+      "patchbay.yaml:2:21: keys[0].key: is too short: it needs at least 16 characters",
+      "patchbay.yaml:3:13: keys[1].name: duplicate key name `a`; keys[0].name has it already",
+      "patchbay.yaml:3:60: keys[1].limits.usdPerDay: must be an amount of US dollars above 0, at most a million",
+      "patchbay.yaml:3:76: keys[1].limits.usdPerMonth: must be an amount of US dollars above 0, at most a million",
+      "patchbay.yaml:3:91: keys[1].limits.priority: must be a whole number from -100 to 100",
+      "patchbay.yaml:4:21: keys[2].key: is the same key as keys[1].key",
+      "patchbay.yaml:4:47: keys[2].models: must hold at least one entry",
     ],
   ],
   [

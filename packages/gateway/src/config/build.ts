@@ -1,7 +1,8 @@
 import { compact } from "../kernel/json.ts";
+import type { KeyLimits } from "../kernel/limit.ts";
 import type { ModelFacts, VirtualModel } from "../routing/types.ts";
 import type { Document, DocumentEndpoint, DocumentModel } from "./schema.ts";
-import type { Config, CredentialSettings, EndpointSettings } from "./types.ts";
+import type { Config, CredentialSettings, EndpointSettings, FixedKeySettings } from "./types.ts";
 
 /** An endpoint of the document; `reference` gives the reference behind a credential's key, by its position. */
 export function buildEndpoint(
@@ -33,6 +34,27 @@ export function buildEndpoint(
     options: endpoint.options,
     detected: false,
   };
+}
+
+/** The keys of the document. */
+export function buildKeys(keys: Document["keys"]): readonly FixedKeySettings[] {
+  return keys.map(({ name, key, models, limits }) => {
+    const { usdPerDay, usdPerMonth, ...others } = limits ?? {};
+    const own: KeyLimits = compact({
+      ...others,
+      microDollarsPerDay: microDollars(usdPerDay),
+      microDollarsPerMonth: microDollars(usdPerMonth),
+    });
+    return {
+      name,
+      key,
+      listed: { ...(models === undefined ? {} : { models }), ...(limits === undefined ? {} : { limits: own }) },
+    };
+  });
+}
+
+function microDollars(usd: number | undefined): number | undefined {
+  return usd === undefined ? undefined : Math.round(usd * 1_000_000);
 }
 
 export function buildModel(model: DocumentModel): VirtualModel {

@@ -20,6 +20,20 @@ export function checkReferences(document: Json, context: CheckContext): void {
   const endpoints = checkEndpoints(document, context);
   checkModelNames(document, endpoints, context.report);
   checkTargets(document, endpoints, context);
+  checkKeys(document, context.report);
+}
+
+function checkKeys(document: Json, report: CheckContext["report"]): void {
+  const names = new Map<string, Path>();
+  const secrets = new Map<string, Path>();
+  for (const [key, path] of entries(document, "keys")) {
+    const name = textOf(key, "name");
+    if (name !== undefined) noteName(names, name, { path: [...path, "name"], what: "key", report });
+    const secret = textOf(key, "key")?.trim();
+    const first = secret === undefined ? undefined : secrets.get(secret);
+    if (first !== undefined) report([...path, "key"], `is the same key as ${formatPath(first)}`);
+    else if (secret !== undefined) secrets.set(secret, [...path, "key"]);
+  }
 }
 
 /** Names of the document's endpoints. */

@@ -72,6 +72,21 @@ export const apiKey = (what: string) =>
     return new Secret(key);
   });
 
+/** Fewer characters than this can be guessed. */
+const shortestClientKey = 16;
+
+/** A key that clients must show. */
+export const clientKey = (what: string) =>
+  leaf({ type: "string", description: what, examples: ["${CI_KEY}"] }, (value, report) => {
+    if (typeof value !== "string") return report("must be a text, such as ${CI_KEY}");
+    const key = value.trim();
+    if (!/^[\x21-\x7e]{1,512}$/.test(key))
+      return report("must be printable ASCII without blanks, at most 512 characters");
+    return key.length < shortestClientKey
+      ? report(`is too short: it needs at least ${shortestClientKey} characters`)
+      : new Secret(key);
+  });
+
 /** The gateway writes these itself, or they belong to one connection only (RFC 9110, 7.6.1). */
 const ownHeaders: ReadonlySet<string> = new Set([
   "accept-encoding",

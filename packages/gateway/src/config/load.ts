@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { compact, isJsonObject, own } from "../kernel/json.ts";
 import type { Json } from "../kernel/json.ts";
 import type { Vendor } from "../kernel/vendor.ts";
-import { buildEndpoint, buildModel, buildStandIns } from "./build.ts";
+import { buildEndpoint, buildKeys, buildModel, buildStandIns } from "./build.ts";
 import { checkReferences } from "./checks.ts";
 import { detectEndpoints } from "./detect.ts";
 import type { Detection } from "./detect.ts";
@@ -200,7 +200,10 @@ function build(document: Document, { input, text, problems, notes, resolved, det
   const keyNotes = keys.map(({ name }) => `${name}: client key`);
   const config: Config = {
     server: serverOf(document.server),
-    access: { open: keys.length > 0 && !opened ? "never" : document.access.open, fixedKeys: keys },
+    access: {
+      open: keys.length > 0 && !opened ? "never" : document.access.open,
+      fixedKeys: [...keys, ...buildKeys(document.keys)],
+    },
     store: storePlace(document.store, input),
     ...(document.state === "memory" ? {} : { state: document.state }),
     responses: document.responses,
@@ -273,16 +276,10 @@ function warningsOf(document: Document, { input, problems, references }: Warning
       ),
     );
   }
+  const paths = document.keys.map((_key, position): Path => ["keys", position, "key"]);
   for (const [position, endpoint] of document.endpoints.entries()) {
     for (const [index, { apiKey }] of endpoint.credentials.entries()) {
-      const path = keyPath(position, index);
-      if (apiKey === undefined || references.has(formatPath(path))) continue;
-      warnings.push(
-        problems.at(
-          path,
-          "holds the key itself; a reference such as ${NAME} or file:PATH keeps it out of the document",
-        ),
-      );
+      if (apiKey !== undefined) paths.push(keyPath(position, index));
     }
     const vendor = input.vendors.find(({ type }) => type === endpoint.type);
     const [variable] = vendor?.environment ?? [];
@@ -291,6 +288,11 @@ function warningsOf(document: Document, { input, problems, references }: Warning
       const remedy = `credentials: [{ apiKey: "\${${variable}}" }]`;
       warnings.push(problems.at(["endpoints", position], `has no credentials; most likely it needs \`${remedy}\``));
     }
+  }
+  for (const path of paths) {
+    if (references.has(formatPath(path))) continue;
+    const message = "holds the key itself; a reference such as ${NAME} or file:PATH keeps it out of the document";
+    warnings.push(problems.at(path, message));
   }
   return warnings;
 }

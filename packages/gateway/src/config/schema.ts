@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { hedgeAfter } from "./fields-race.ts";
-import { headers, apiKey, baseUrl, host, origins } from "./fields-network.ts";
+import { headers, apiKey, clientKey, baseUrl, host, origins } from "./fields-network.ts";
 import { endpointName, endpointType, freeObject, modelPattern, toolsFact } from "./fields-model.ts";
-import { addressLimits, sharedLimits } from "./fields-limits.ts";
+import { addressLimits, keyLimits, sharedLimits } from "./fields-limits.ts";
 import { logLevel, state, store } from "./fields-storage.ts";
 import { amount, choice, duration, flag, size, text, whole } from "./fields.ts";
 import { list, section } from "./leaf.ts";
@@ -185,6 +185,13 @@ const model = z.strictObject({
   ...facts,
 });
 
+const clientKeys = z.strictObject({
+  name: endpointName("Its name, which the ledger and the metrics use."),
+  key: clientKey("The key that clients show: a reference such as ${NAME} or file:PATH."),
+  models: z.array(modelPattern("A model that it may use.")).min(1).optional(),
+  limits: keyLimits.optional(),
+});
+
 /** The document, of which every key is optional. `endpointTypes` are the words that `type:` may hold. */
 export const documentSchema = (endpointTypes: readonly string[]) =>
   z.strictObject({
@@ -212,6 +219,7 @@ export const documentSchema = (endpointTypes: readonly string[]) =>
     detect: flag("Whether endpoints are found in the environment and on this machine.").prefault(true),
     endpoints: list(endpoint(endpointTypes)),
     models: list(model),
+    keys: list(clientKeys).describe("Client keys beside those that `patchbay keys create` makes."),
     families: z
       .strictObject(
         Object.fromEntries(

@@ -1,4 +1,4 @@
-import type { SharedLimits } from "../kernel/limit.ts";
+import type { KeyLimits, SharedLimits } from "../kernel/limit.ts";
 import type { JsonObject } from "../kernel/json.ts";
 import type { Secret } from "../kernel/secret.ts";
 import type { CircuitSettings, Families, ModelFacts, VirtualModel } from "../routing/types.ts";
@@ -103,8 +103,15 @@ export interface EndpointSettings {
 
 export interface AccessSettings {
   readonly open: "loopback" | "never" | "always";
-  /** Keys that the environment fixes (`PROXY_API_KEY`, `API_KEY`), by the variable's name. */
-  readonly fixedKeys: readonly { readonly name: string; readonly key: Secret }[];
+  /** Keys that the environment fixes (`PROXY_API_KEY`, `API_KEY`), by the variable's name, and those of the document. */
+  readonly fixedKeys: readonly FixedKeySettings[];
+}
+
+export interface FixedKeySettings {
+  readonly name: string;
+  readonly key: Secret;
+  /** Only of a key of the document. */
+  readonly listed?: { readonly models?: readonly string[]; readonly limits?: KeyLimits };
 }
 
 /** What is remembered of OpenAI's Responses between requests, in memory. */

@@ -3,7 +3,7 @@
  * Keys of the document by the place they stand in.
  */
 export const laterKeys: ReadonlyMap<string, readonly string[]> = new Map([
-  ["", ["keys", "patterns"]],
+  ["", ["patterns"]],
   ["server", ["admin"]],
   ["endpoints[].credentials[]", ["oauth", "profile"]],
   ["endpoints[].timeouts", ["total"]],

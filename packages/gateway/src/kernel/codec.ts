@@ -27,6 +27,9 @@ export interface Observation {
   usage?: Usage;
   model?: string;
   failure?: Failure;
+  /** Pieces of a stream's text so far, and about how many letters they have: all that is known of one that is cut off. */
+  pieces?: number;
+  letters?: number;
 }
 
 /** What the encoder of an answer must know of the request. */

@@ -4,6 +4,7 @@ import type { Want } from "./types.ts";
 /** What a request is foreseen to use. Functions, since most of it is asked by few limits only. */
 export interface Demand {
   readonly requests: number;
+  /** Input and output. */
   readonly tokens: () => number;
   /** Micro-dollars; 0 where no price is known. */
   readonly money: () => number;

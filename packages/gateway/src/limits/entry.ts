@@ -55,11 +55,10 @@ export class Entry {
     return this.awaited?.patience ?? Infinity;
   }
 
-  /** It waited for too long. */
+  /** It waited for too long, or its place in the queue went to somebody who comes before. */
   giveUp(): void {
-    const scope = this.awaited;
-    if (this.state !== "waiting" || scope === undefined) return this.leave();
-    this.#refuse(fullOf(scope));
+    // Who is in stays in, and a store that is being asked answers in its own time.
+    if (this.state === "waiting" && this.awaited !== undefined) this.#refuse(fullOf(this.awaited));
   }
 
   /** The provider answered, so that what it says that is left counts this request in. */
@@ -93,7 +92,8 @@ export class Entry {
       }
       const gate = this.#limits.gate(scope);
       const { concurrent, queue } = scope;
-      const seat = gate.enter({ concurrent, queue, who, priority, ready: () => this.#continue() });
+      const ousted = () => this.giveUp();
+      const seat = gate.enter({ concurrent, queue, who, priority, ready: () => this.#continue(), ousted });
       if (seat === undefined) return this.#refuse(fullOf(scope));
       this.#seats.push({ seat, scope, gate });
       if (!seat.isHeld) {

@@ -17,9 +17,11 @@ interface Lease {
   /** Left, before what is pending. */
   readonly remaining: number;
   readonly until: number;
+  /** When the request was sent that was answered so. */
+  readonly sentAt: number;
 }
 
-/** Part of what is pending at a target. */
+/** Part of what is pending at a target with one of its credentials. */
 export interface Stake {
   readonly target: string;
   readonly requests: number;
@@ -27,20 +29,22 @@ export interface Stake {
 }
 
 /**
- * What providers say that is left, by target. It only ever takes away from what our own limits allow: an answer tells
+ * What providers say that is left, by target and credential. It only ever takes away from what our own limits allow: an answer tells
  * what was left when its request was counted, and what else was under way then may or may not be counted in.
  */
 export class Leases {
   readonly #clock: { monotonic(): number };
   readonly #targets = new Map<string, Target>();
+  /** When the last of all leases is over. */
+  #until = -Infinity;
 
   constructor(clock: { monotonic(): number }) {
     this.#clock = clock;
   }
 
-  /** Nothing is known of any target. */
+  /** Nothing is known of any target that still counts. */
   get isEmpty(): boolean {
-    return this.#targets.size === 0;
+    return this.#until === -Infinity || this.#until <= this.#clock.monotonic();
   }
 
   /** Milliseconds until a target has so much left; 0 when it has it now. */
@@ -70,15 +74,30 @@ export class Leases {
     known.pending.tokens = Math.max(0, known.pending.tokens - tokens);
   }
 
-  quote(target: string, quotes: readonly Quote[]): void {
+  /**
+   * Takes over what an answer says. One that was sent before the last that told counts only where it says less: answers
+   * come in another order than their requests were counted in.
+   *
+   * @param sentAt Monotonic milliseconds.
+   */
+  quote(target: string, quotes: readonly Quote[], sentAt: number): void {
     const known = this.#target(target);
     const at = this.#clock.monotonic();
     for (const unit of ["requests", "tokens"] as const) {
       const quote = narrowest(quotes, unit);
       if (quote === undefined) continue;
-      const { remaining, reset = usualReset } = quote;
-      known[unit] = { remaining: Math.max(0, remaining), until: at + Math.min(Math.max(reset, 0), longestReset) };
+      const remaining = Math.max(0, quote.remaining);
+      const old = known[unit];
+      if (old !== undefined && old.until > at && sentAt < old.sentAt && remaining >= old.remaining) continue;
+      const until = at + Math.min(Math.max(quote.reset ?? usualReset, 0), longestReset);
+      known[unit] = { remaining, until, sentAt };
+      this.#until = Math.max(this.#until, until);
     }
+  }
+
+  /** Forgets what was told of these targets. */
+  forget(isMeant: (target: string) => boolean): void {
+    for (const [name, target] of this.#targets) if (isMeant(name)) target.requests = target.tokens = undefined;
   }
 
   #target(name: string): Target {

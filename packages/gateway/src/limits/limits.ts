@@ -8,7 +8,7 @@ import type { EntryParts } from "./entry.ts";
 import { Gate } from "./gate.ts";
 import { Leases } from "./leases.ts";
 import type { Stake } from "./leases.ts";
-import { scopeOf } from "./rules.ts";
+import { credentialId, scopeOf } from "./rules.ts";
 import type { LimitName, Scope, ScopeKind } from "./rules.ts";
 import type { LimitStore, Refusal } from "./types.ts";
 
@@ -21,7 +21,9 @@ export interface EndpointLimits {
 
 interface EndpointScopes {
   readonly own: Scope | undefined;
+  /** One for each credential, and at least one. */
   readonly credentials: readonly (Scope | undefined)[];
+  readonly isLimited: boolean;
 }
 
 /** What is shown of one limit. */
@@ -47,6 +49,8 @@ export class Limits {
   readonly refusals = new Map<string, { scope: ScopeKind; limit: LimitName; count: number }>();
   readonly #gates = new Map<string, Gate>();
   #endpoints: ReadonlyMap<string, EndpointScopes> = new Map();
+  /** Any endpoint or credential is limited by the configuration. */
+  #isConfigured = false;
   #models: readonly Scope[] = [];
   readonly #modelScopes = new WeakMap<SharedLimits, Scope | undefined>();
   readonly #keyScopes = new Map<string, { readonly limits: KeyLimits; readonly scope: Scope | undefined }>();
@@ -73,13 +77,30 @@ export class Limits {
     for (const { name, limits, credentials } of endpoints) {
       const own = scopeOf("endpoint", name, limits);
       const each = credentials.map((credential, index) =>
-        scopeOf("credential", `${name}#${index + 1}`, credential.limits),
+        scopeOf("credential", credentialId(name, index), credential.limits),
       );
-      if (own !== undefined || each.some((scope) => scope !== undefined)) scopes.set(name, { own, credentials: each });
+      const isLimited = own !== undefined || each.some((scope) => scope !== undefined);
+      scopes.set(name, { own, credentials: each.length === 0 ? [undefined] : each, isLimited });
     }
     this.#endpoints = scopes;
+    this.#isConfigured = [...scopes.values()].some(({ isLimited }) => isLimited);
     this.#models = models.flatMap(({ name, limits }) => scopeOf("model", name, limits) ?? []);
-    for (const [name, gate] of this.#gates) if (gate.held + gate.waiting === 0) this.#gates.delete(name);
+    this.#reopen();
+  }
+
+  /** Who waits for a place hears of a new number of them at once. A key's number comes with its next request. */
+  #reopen(): void {
+    const places = new Map(this.#shared().map(({ kind, id, concurrent }) => [`${kind}:${id}`, concurrent]));
+    for (const [name, gate] of this.#gates) {
+      if (gate.held + gate.waiting === 0) this.#gates.delete(name);
+      else if (!name.startsWith("key:")) gate.allow(places.get(name) ?? Infinity);
+    }
+  }
+
+  /** The scopes of endpoints, credentials and models. */
+  #shared(): readonly Scope[] {
+    const all = [...this.#endpoints.values()].flatMap(({ own, credentials }) => [own, ...credentials]);
+    return [...all.filter((scope) => scope !== undefined), ...this.#models];
   }
 
   /** What an exchange of this caller for this model is limited by; undefined: by nothing. */
@@ -108,14 +129,14 @@ export class Limits {
   /** What an attempt at an endpoint is limited by; undefined: by nothing. */
   attemptScopes(endpoint: string, credential: number): readonly Scope[] | undefined {
     const known = this.#endpoints.get(endpoint);
-    if (known === undefined) return undefined;
+    if (known?.isLimited !== true) return undefined;
     const scopes = [known.own, known.credentials[credential]].filter((scope) => scope !== undefined);
     return scopes.length === 0 ? undefined : scopes;
   }
 
   /** Whether any endpoint is limited, by the configuration or by what its provider said. */
   get isLimiting(): boolean {
-    return this.#endpoints.size > 0 || !this.leases.isEmpty;
+    return this.#isConfigured || !this.leases.isEmpty;
   }
 
   /**
@@ -123,26 +144,28 @@ export class Limits {
    * knows how long: it then says 1. Any credential that has room will do.
    */
   limited(endpoint: string, model: string, tokens: number): number {
-    return this.#endpoints.size === 0 && this.leases.isEmpty ? 0 : (this.refusalOf(endpoint, model, tokens)?.wait ?? 0);
+    return this.isLimiting ? (this.refusalOf(endpoint, model, tokens)?.wait ?? 0) : 0;
   }
 
   /** What `limited` waits for. */
   refusalOf(endpoint: string, model: string, tokens: number): Refusal | undefined {
-    const known = this.#endpoints.get(endpoint);
-    const left = this.leases.wait(stakeOf(endpoint, model, { requests: 1, tokens }));
-    const quota: Refusal | undefined = left === 0 ? undefined : quotaOf(endpoint, left);
-    if (known === undefined) return quota;
-    const demand: Demand = { requests: 1, tokens: () => tokens, money: () => 0 };
-    const own = this.#refusal(known.own, demand);
-    const credentials = known.credentials.map((scope) => this.#refusal(scope, demand));
-    const soonest = credentials.reduce((a, b) => ((b?.wait ?? 0) < (a?.wait ?? 0) ? b : a), credentials[0]);
-    return [own, soonest, quota].reduce((a, b) => ((b?.wait ?? 0) > (a?.wait ?? 0) ? b : a), undefined);
+    const { own, credentials = [undefined] } = this.#endpoints.get(endpoint) ?? {};
+    const amounts = { requests: 1, tokens };
+    const demand = demandOf(tokens);
+    const each = credentials.map((scope, credential) => {
+      const left = this.leases.wait(stakeOf({ endpoint, model, credential }, amounts));
+      return longer(this.#refusal(scope, demand), left === 0 ? undefined : quotaOf(endpoint, left));
+    });
+    const soonest = each.reduce((a, b) => ((b?.wait ?? 0) < (a?.wait ?? 0) ? b : a), each[0]);
+    return longer(this.#refusal(own, demand), soonest);
   }
 
-  /** Milliseconds until a credential of an endpoint may be used; 0 when it may be now. */
-  credentialWait(endpoint: string, credential: number): number {
+  /** Milliseconds until a credential of an endpoint may be used for a model; 0 when it may be now. */
+  credentialWait(endpoint: string, model: string, credential: number): number {
+    if (!this.isLimiting) return 0;
     const scope = this.#endpoints.get(endpoint)?.credentials[credential];
-    return this.#refusal(scope, { requests: 1, tokens: () => 1, money: () => 0 })?.wait ?? 0;
+    const left = this.leases.wait(stakeOf({ endpoint, model, credential }, { requests: 1, tokens: 1 }));
+    return Math.max(left, this.#refusal(scope, demandOf(1))?.wait ?? 0);
   }
 
   /** The way into these scopes. */
@@ -150,9 +173,17 @@ export class Limits {
     return new Entry(this, parts);
   }
 
-  /** What a provider said in an answer. */
-  quote(endpoint: string, model: string, quotes: readonly Quote[]): void {
-    this.leases.quote(`${endpoint}/${model}`, quotes);
+  /** What a provider said in an answer. @param sentAt When its request was sent, in monotonic milliseconds. */
+  quote(use: CredentialUse, quotes: readonly Quote[], sentAt: number): void {
+    this.leases.quote(nameOf(use), quotes, sentAt);
+  }
+
+  /** Forgets what providers said that is left: of an endpoint, of one of its models, or of all. */
+  forget(endpoint?: string, model?: string): void {
+    this.leases.forget((target) => {
+      const [name, , ...rest] = target.split("/");
+      return (endpoint === undefined || name === endpoint) && (model === undefined || rest.join("/") === model);
+    });
   }
 
   gate({ kind, id }: Scope): Gate {
@@ -176,9 +207,7 @@ export class Limits {
 
   /** What is used of the configured limits of endpoints, credentials and models. */
   *readings(): Iterable<LimitReading> {
-    const scopes = [...this.#endpoints.values()].flatMap(({ own, credentials }) => [own, ...credentials]);
-    for (const scope of [...scopes, ...this.#models]) {
-      if (scope === undefined) continue;
+    for (const scope of this.#shared()) {
       const { kind, id } = scope;
       for (const rule of scope.rules) {
         yield { scope: kind, id, limit: rule.name, used: this.store.state(scope, rule).used, most: rule.limit };
@@ -222,10 +251,27 @@ export function quotaOf(endpoint: string, wait: number): Refusal {
   return { kind: "endpoint", id: endpoint, limit: "quota", words: "the provider's own", wait };
 }
 
-export function stakeOf(
-  endpoint: string,
-  model: string,
-  amounts: { readonly requests: number; readonly tokens: number },
-): Stake {
-  return { target: `${endpoint}/${model}`, ...amounts };
+/** One credential's use of one model of an endpoint: what providers count by. */
+export interface CredentialUse {
+  readonly endpoint: string;
+  readonly model: string;
+  /** Index into the endpoint's credentials. */
+  readonly credential: number;
+}
+
+export function stakeOf(use: CredentialUse, amounts: { readonly requests: number; readonly tokens: number }): Stake {
+  return { target: nameOf(use), ...amounts };
+}
+
+/** No endpoint's name holds a slash. */
+function nameOf({ endpoint, model, credential }: CredentialUse): string {
+  return `${endpoint}/${credential}/${model}`;
+}
+
+function demandOf(tokens: number): Demand {
+  return { requests: 1, tokens: () => tokens, money: () => 0 };
+}
+
+function longer(a: Refusal | undefined, b: Refusal | undefined): Refusal | undefined {
+  return (b?.wait ?? 0) > (a?.wait ?? 0) ? b : a;
 }

@@ -70,6 +70,11 @@ export function scopeOf(kind: ScopeKind, id: string, limits: SharedLimits | KeyL
   return { kind, id, rules, concurrent, queue, patience };
 }
 
+/** What the credentials of an endpoint are called, by their index: `name#1` is the first. */
+export function credentialId(endpoint: string, index: number): string {
+  return `${endpoint}#${index + 1}`;
+}
+
 /** A limit in words, such as `60 requests per minute`. */
 export function inWords({ name, limit, unit }: Rule): string {
   return `${unit === "money" ? limit / 1_000_000 : limit} ${kinds[name].words}`;

@@ -112,3 +112,21 @@ test("a wall clock that jumps back gives no money back and makes no negative wai
   assert.equal(budget.used(noon - 3 * day), 100);
   assert.ok(budget.wait(100, 1, noon - 3 * day) > 0);
 });
+
+test("a clock that was years ahead and is put right does not keep a budget closed for years", () => {
+  const budget = new Calendar("calendar-day");
+  budget.take(100, noon + 3650 * day);
+  assert.equal(budget.used(noon), 100);
+  assert.ok(budget.wait(100, 1, noon) <= day);
+  assert.equal(budget.used(noon + day), 0);
+});
+
+test("a clock that goes back a little over midnight begins no day twice", () => {
+  const budget = new Calendar("calendar-day");
+  budget.take(100, noon);
+  const midnight = Date.UTC(2026, 1, 1);
+  budget.take(7, midnight + 1);
+  assert.equal(budget.used(midnight - 1), 7);
+  budget.take(2, midnight - 1);
+  assert.equal(budget.used(midnight + 2), 9);
+});

@@ -160,9 +160,11 @@ export class Calendar implements Count {
 
   #advance(at: number): void {
     const begin = beginOf(at, this.#isMonth, 0);
-    if (begin <= this.#begin) return;
+    if (begin === this.#begin) return;
+    if (begin > this.#begin) this.#sum = 0;
+    // A clock that is put right by more than a day was in the future: what was used counts, and the next day comes in time.
+    else if (beginOf(at, this.#isMonth, 1) >= this.#begin) return;
     this.#begin = begin;
-    this.#sum = 0;
   }
 }
 

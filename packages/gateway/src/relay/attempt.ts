@@ -9,6 +9,7 @@ import type { PlannedAttempt } from "../routing/types.ts";
 import { EncodedStream } from "./interpreter.ts";
 import type { ClientEncoder, WholeAnswer } from "./interpreter.ts";
 import { actualOf } from "./limited.ts";
+import type { LimitedExchange } from "./limited.ts";
 import { newObservation } from "./observer.ts";
 import type { PreparedCall } from "./prepare.ts";
 import type { Rescue } from "./rescue.ts";
@@ -62,6 +63,8 @@ export abstract class Attempt implements Ticking {
   /** When the upstream was last heard of; undefined until it is. */
   protected lastAt: number | undefined;
   readonly #rescue: Rescue | undefined;
+  readonly #limited: LimitedExchange | undefined;
+  readonly #booked: number;
   #paused = false;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
@@ -77,6 +80,8 @@ export abstract class Attempt implements Ticking {
     this.turn = parts.turn;
     this.entry = parts.entry;
     this.#rescue = parts.rescue;
+    this.#limited = parts.limited;
+    this.#booked = parts.booked ?? 0;
     this.losses = call.losses;
     this.sight = call.sight;
     this.prefix = call.prefix;
@@ -102,8 +107,15 @@ export abstract class Attempt implements Ticking {
   /** Stops the attempt; its owner hears nothing more. */
   cancel(): void {
     this.over = true;
-    this.entry?.settle(actualOf(this.seen.usage, cancelled));
+    this.#settle(cancelled);
     this.flow?.cancel();
+  }
+
+  /** Tells the target's limits what it used. */
+  #settle(why: Failure | undefined): void {
+    if (this.entry === undefined) return;
+    const { tokens } = actualOf(this.#limited?.used(this.seen, why));
+    this.entry.settle(tokens === undefined ? {} : { tokens: Math.max(0, tokens - this.#booked) });
   }
 
   /** Takes the reins of a call, which may have said a good deal before it handed them out. */
@@ -181,7 +193,7 @@ export abstract class Attempt implements Ticking {
   /** Ends the attempt with a failure of ours, and the call with it. */
   protected giveUp(why: Failure): void {
     if (this.over) return;
-    this.entry?.settle(actualOf(this.seen.usage, why));
+    this.#settle(why);
     this.cancel();
     this.owner.failed(why, this);
   }
@@ -189,7 +201,7 @@ export abstract class Attempt implements Ticking {
   /** Ends the attempt well. The call is let run out for a moment, so that its connection can be used again. */
   protected complete(bytes: Buffer): void {
     this.over = true;
-    this.entry?.settle(actualOf(this.seen.usage, undefined));
+    this.#settle(undefined);
     if (!this.callOver) {
       this.#completedAt = this.context.clock.monotonic();
       this.context.ticker.watch(this);
@@ -287,6 +299,9 @@ export interface AttemptParts {
   readonly rescue?: Rescue | undefined;
   /** Absent where its target is not limited. */
   readonly entry?: Entry | undefined;
+  readonly limited?: LimitedExchange | undefined;
+  /** Tokens in the answer's usage that were counted where others were asked for them. */
+  readonly booked?: number | undefined;
 }
 
 const cancelled = failure("cancelled", "The attempt was stopped.");

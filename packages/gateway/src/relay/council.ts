@@ -12,7 +12,7 @@ import { FanOut, sumOf } from "./fan-out.ts";
 import { fetchImages } from "./media.ts";
 import { prepare } from "./prepare.ts";
 import type { Learned, PreparedCall, Wish } from "./prepare.ts";
-import { actualOf } from "./limited.ts";
+import { actualOf, usedBy } from "./limited.ts";
 import type { LimitedExchange } from "./limited.ts";
 import { staged } from "./staged.ts";
 import type { Turn } from "./turn.ts";
@@ -143,6 +143,11 @@ export class Council {
     return { planned: first.planned, usage: sumOf(usages) };
   }
 
+  /** Tokens of the members' answers, which the judge's usage has in it. */
+  get tokens(): number {
+    return this.#opinions.reduce((sum, { events }) => sum + (actualOf(usageOf(events)).tokens ?? 0), 0);
+  }
+
   /** The answer that stands when the judge has failed: the first member's; undefined when there is none. */
   fallback(): { readonly planned: PlannedAttempt; readonly call: PreparedCall } | undefined {
     const [first, ...others] = this.#opinions;
@@ -268,7 +273,7 @@ export class Council {
     const { context, turns, input } = this.#parts;
     if (member.turn === undefined) return;
     const events = member.opinion?.events;
-    member.entry?.settle(actualOf(events === undefined ? undefined : usageOf(events), why));
+    member.entry?.settle(actualOf(usedBy({ usage: events && usageOf(events) }, why, undefined)));
     turns.ended(member.turn, why);
     const { endpoint, model } = member.planned;
     const duration = context.clock.monotonic() - member.sentAt;

@@ -253,6 +253,8 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
       again: planned === this.#lessons.triedAgain,
       turn,
       entry,
+      limited: this.#limited,
+      booked: this.#council?.tokens,
       rescue: this.#rescue,
     };
     this.#attempt = call.kind === "wire" ? new WireAttempt(parts, call) : new EventAttempt(parts, call);
@@ -363,8 +365,9 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
     const attempt = this.#attempt;
     const spent =
       attempt === undefined ? this.#council?.spent : { planned: attempt.planned, usage: attempt.seen.usage };
-    this.#limited?.settle({ usage: spent?.usage, target: spent?.planned }, why);
+    // Before all that is left open in the limits is taken for never sent.
     if (this.#race !== undefined) this.#dismiss(this.#race.running.filter((other) => other !== attempt));
+    this.#limited?.settle({ seen: attempt?.seen ?? spent, target: spent?.planned }, why);
     this.#context.observer.settled({
       ...fromAttempt(attempt),
       usage: spent?.usage,

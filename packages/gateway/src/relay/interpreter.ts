@@ -75,6 +75,8 @@ export class TappedStream implements Interpreter {
   readonly #splitter: Splitter;
   readonly #limit: number;
   readonly #echoModel: string | undefined;
+  /** Bytes of the shortest piece so far: what the framing of a piece has at most. */
+  #shortest = Infinity;
 
   constructor(codec: Codec, options: TapOptions & { readonly limit: number; readonly echoModel: string | undefined }) {
     this.#codec = codec;
@@ -110,6 +112,7 @@ export class TappedStream implements Interpreter {
         out.push(block.raw);
         continue;
       }
+      this.#weigh(block.message.event, block.raw.length);
       const verdict = this.#tap.event(block.message);
       if (this.seen.failure !== undefined || verdict === "drop") continue;
       out.push(this.#renamed(block.raw, block.message));
@@ -117,6 +120,16 @@ export class TappedStream implements Interpreter {
       if (this.seen.done && block.raw.at(-1) === carriageReturn && block.raw.includes("\r\n")) out.push(lineFeed);
     }
     return out.length === 1 ? (out[0] ?? nothing) : out.length === 0 ? nothing : Buffer.concat(out);
+  }
+
+  /** Counts a piece of text. Events that have a name are pieces where it says so. */
+  #weigh(event: string, size: number): void {
+    if (event !== "" && !event.includes("delta")) return;
+    const { pieces = 0, letters = 0 } = this.seen;
+    const shorter = size < this.#shortest && pieces > 0 ? (this.#shortest - size) * pieces : 0;
+    this.#shortest = Math.min(this.#shortest, size);
+    this.seen.pieces = pieces + 1;
+    this.seen.letters = letters + shorter + size - this.#shortest;
   }
 
   #renamed(raw: Buffer, message: WireEvent): Buffer {

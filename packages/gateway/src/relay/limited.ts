@@ -1,3 +1,4 @@
+import type { Observation } from "../kernel/codec.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Failure, FailureKind } from "../kernel/failure.ts";
 import { costOf } from "../kernel/usage.ts";
@@ -28,6 +29,8 @@ export class LimitedExchange {
   readonly #scopes: readonly Scope[] | undefined;
   /** Of the key and the virtual model. */
   #own: Entry | undefined;
+  /** Its key may cost so much and no more. */
+  readonly #hasBudget: boolean;
   /** Every entry that is not over, and until when it may wait in monotonic milliseconds. */
   readonly #entries = new Map<Entry, number>();
   #isOver = false;
@@ -38,6 +41,7 @@ export class LimitedExchange {
     this.#limits = limits;
     this.#foreseen = new Foreseen(input, limits.price);
     this.#scopes = limits.exchangeScopes(input.caller.limited, input.plan.model);
+    this.#hasBudget = this.#scopes?.some(({ rules }) => rules.some(({ unit }) => unit === "money")) ?? false;
   }
 
   /** Undefined where nothing is limited, as for most. */
@@ -51,20 +55,22 @@ export class LimitedExchange {
   /** The way into the limits of the key and of the virtual model. */
   admit(admission: Admission): void {
     if (this.#scopes === undefined) return admission.go(undefined);
-    this.#own = this.#enter(this.#scopes, admission);
+    this.#enter(this.#scopes, admission);
   }
 
   /** The way into the limits of a target. @param requests Requests that go to the upstream side by side. */
   enter(
-    { endpoint, model }: PlannedAttempt,
+    planned: PlannedAttempt,
     about: { readonly credential: number; readonly requests: number; readonly isWanted: () => boolean },
     admission: Admission,
   ): void {
+    const { endpoint, model } = planned;
+    if (this.#hasBudget && !this.#foreseen.isPriced(planned)) return admission.refused(unpriced(planned));
     const scopes = this.#limits.attemptScopes(endpoint, about.credential);
     if (scopes === undefined && this.#limits.leases.isEmpty) return admission.go(undefined);
     const { requests } = about;
     const tokens = this.#foreseen.tokens();
-    const stake = stakeOf(endpoint, model, { requests, tokens });
+    const stake = stakeOf({ endpoint, model, credential: about.credential }, { requests, tokens });
     const wait = this.#limits.leases.wait(stake);
     if (wait > 0) {
       const refusal = quotaOf(endpoint, wait);
@@ -81,21 +87,26 @@ export class LimitedExchange {
 
   /** The exchange is over: what its key and model are charged, and whatever was left open. */
   settle(
-    about: { readonly usage?: Usage | undefined; readonly target?: PlannedAttempt | undefined },
+    { seen, target }: { readonly seen?: Seen | undefined; readonly target?: PlannedAttempt | undefined },
     why?: Failure,
   ): void {
     this.#isOver = true;
-    const { usage, target } = about;
-    const price =
-      target === undefined
-        ? undefined
-        : (this.#input.plan.model.facts.price ?? this.#limits.price(target.endpoint, target.model));
-    // Where no price is known nothing was reserved either, and the ledger has no cost.
-    const money = target === undefined ? 0 : price === undefined ? 0 : costOf(usage, price);
-    const actual = target === undefined ? nothing : actualOf(usage, why);
-    this.#own?.settle({ ...actual, money: actual.tokens === 0 ? 0 : money });
+    const used = seen === undefined || target === undefined ? none : this.used(seen, why);
+    // What nobody knows stays as it was foreseen.
+    const money =
+      used === none
+        ? 0
+        : used === undefined || target === undefined
+          ? undefined
+          : costOf(used, this.#foreseen.price(target));
+    this.#own?.settle({ ...actualOf(used), money });
     for (const entry of this.#entries.keys()) entry.leave();
     this.#entries.clear();
+  }
+
+  /** What an attempt used, or has used until it was cut off. */
+  used(seen: Seen, why: Failure | undefined): Usage | undefined {
+    return usedBy(seen, why, this.#input.body.stream ? this.#foreseen.input : undefined);
   }
 
   /** What the caller is told of its own key's limits. */
@@ -108,7 +119,7 @@ export class LimitedExchange {
     scopes: readonly Scope[],
     admission: Admission,
     sent?: { readonly requests: number; readonly stake: Stake; readonly isWanted: () => boolean },
-  ): Entry {
+  ): void {
     const { caller } = this.#input;
     const { tokens, money } = this.#foreseen;
     const decided = () => {
@@ -130,10 +141,11 @@ export class LimitedExchange {
       decided,
     });
     this.#entries.set(entry, Infinity);
+    // Before it begins: all of the exchange may be over when that returns.
+    if (sent === undefined) this.#own = entry;
     entry.begin();
     if (entry.state === "waiting") this.#entries.set(entry, this.#context.clock.monotonic() + entry.patience);
     else this.#decided(entry, admission);
-    return entry;
   }
 
   #decided(entry: Entry, admission: Admission): void {
@@ -145,7 +157,8 @@ export class LimitedExchange {
   }
 }
 
-const nothing: Actual = { tokens: 0, money: 0 };
+/** What an upstream refused, it did not charge. */
+const none: Usage = { inputTokens: 0, outputTokens: 0 };
 
 /** Failures after which an upstream may have read and charged the request all the same. */
 const charged: ReadonlySet<FailureKind> = new Set<FailureKind>([
@@ -156,10 +169,46 @@ const charged: ReadonlySet<FailureKind> = new Set<FailureKind>([
   "broken-stream",
 ]);
 
-/** What an answer used, as far as it is known. What an upstream refused, it did not charge. */
-export function actualOf(usage: Usage | undefined, why: Failure | undefined): Actual {
-  if (usage?.inputTokens !== undefined) return { tokens: usage.inputTokens + (usage.outputTokens ?? 0) };
-  return why === undefined || charged.has(why.kind) ? {} : { tokens: 0 };
+/** What was seen of an answer that tells what it used. */
+type Seen = Pick<Observation, "pieces" | "letters"> & { readonly usage?: Usage | undefined };
+
+/** Letters of an answer for each token of it. */
+const lettersPerToken = 4;
+
+/**
+ * What an answer used; undefined where nobody knows. Of one that was cut off the usage that was told is the one of its
+ * beginning, or none, so that it is taken to be what has come of it: who hangs up before the end does not get it free.
+ *
+ * @param input Tokens that a stream's request is foreseen to have.
+ */
+export function usedBy(
+  { usage, pieces = 0, letters = 0 }: Seen,
+  why: Failure | undefined,
+  input: (() => number) | undefined,
+): Usage | undefined {
+  if (why === undefined || !charged.has(why.kind))
+    return usage?.inputTokens === undefined && why !== undefined ? none : usage;
+  if (input === undefined) return undefined;
+  const written = Math.max(pieces, Math.ceil(letters / lettersPerToken));
+  return {
+    ...usage,
+    inputTokens: usage?.inputTokens ?? input(),
+    outputTokens: Math.max(usage?.outputTokens ?? 0, written),
+  };
+}
+
+/** Tokens that count. Requests do, whatever became of them. */
+export function actualOf(usage: Usage | undefined): Actual {
+  return usage?.inputTokens === undefined ? {} : { tokens: usage.inputTokens + (usage.outputTokens ?? 0) };
+}
+
+/** A budget is kept only where every price is known: unknown is not zero. */
+function unpriced({ endpoint, model }: PlannedAttempt): Failure {
+  const target = `${endpoint}/${model}`;
+  return failure(
+    "forbidden",
+    `This key has a budget, and the price of ${target} is not known. Its price can be set in the document (0 if it is free).`,
+  );
 }
 
 /** What a caller is told who is kept out. Whose key, or how much others use, is nobody's business. */

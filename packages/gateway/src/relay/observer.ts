@@ -26,6 +26,8 @@ export class Observer {
         break;
       case "part-delta":
         if (event.text !== "") seen.started = true;
+        seen.pieces = (seen.pieces ?? 0) + 1;
+        seen.letters = (seen.letters ?? 0) + event.text.length;
         break;
       case "embedding":
         seen.started = true;

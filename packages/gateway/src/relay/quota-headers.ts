@@ -3,23 +3,25 @@ import type { Protocol } from "../kernel/protocol.ts";
 import type { Limits } from "../limits/limits.ts";
 import type { Scope } from "../limits/rules.ts";
 
-/** Which of a key's limits the usual headers speak of: of the shortest time. */
-const shown = [
-  ["requests", ["requestsPerMinute"]],
-  ["tokens", ["tokensPerMinute", "tokensPerDay"]],
-] as const;
+/** What the usual headers speak of. */
+const shown = ["requests", "tokens"] as const;
 
 /**
- * What is left of a key's limits, as names and values in turn: in Anthropic's words on its surface, in OpenAI's, which
+ * What is left of a key's limits, of several of one unit the one with the least left, as names and values in turn: in Anthropic's words on its surface, in OpenAI's, which
  * all others know, elsewhere.
  */
 export function quotaHeaders(key: Scope, limits: Limits, protocol: Protocol, clock: Clock): readonly string[] {
   const headers: string[] = [];
-  for (const [unit, names] of shown) {
-    const rule = names.map((name) => key.rules.find((each) => each.name === name)).find((each) => each !== undefined);
-    if (rule === undefined) continue;
-    const { used, rest } = limits.store.state(key, rule);
-    const left = String(Math.max(0, Math.floor(rule.limit - used)));
+  for (const unit of shown) {
+    const states = key.rules
+      .filter((rule) => rule.unit === unit)
+      .map((rule) => {
+        const { used, rest } = limits.store.state(key, rule);
+        return { rule, rest, remaining: Math.max(0, Math.floor(rule.limit - used)) };
+      });
+    if (states.length === 0) continue;
+    const { rule, rest, remaining } = states.reduce((a, b) => (b.remaining < a.remaining ? b : a));
+    const left = String(remaining);
     const limit = String(rule.limit);
     if (protocol === "anthropic-messages") {
       const reset = `${new Date(Math.ceil((clock.now() + rest) / 1000) * 1000).toISOString().slice(0, 19)}Z`;

@@ -5,7 +5,7 @@ import { operations } from "../kernel/protocol.ts";
 import type { Protocol } from "../kernel/protocol.ts";
 import { readRetryAfter } from "../wire/headers.ts";
 import { readQuotes } from "../wire/quota.ts";
-import { readBodyReset, readReset } from "../wire/reset.ts";
+import { readBodyWait, readWait } from "../wire/reset.ts";
 import { Attempt, tooLarge } from "./attempt.ts";
 import type { AttemptParts } from "./attempt.ts";
 import {
@@ -88,7 +88,7 @@ export class WireAttempt extends Attempt implements WireReceiver {
       // What is said of an error is not worth more patience than a pause in an answer.
       this.lastAt = this.context.clock.monotonic();
       const now = this.context.clock.now();
-      this.#retryAfter = readRetryAfter(header, now) ?? (status === 429 ? readReset(header, now) : undefined);
+      this.#retryAfter = readRetryAfter(header, now) ?? (status === 429 ? readWait(header, now) : undefined);
       return;
     }
     this.giveUp(
@@ -199,7 +199,9 @@ export class WireAttempt extends Attempt implements WireReceiver {
     this.entry?.answered();
     const { limits, clock } = this.context;
     const quotes = limits === undefined ? [] : readQuotes(header, clock.now());
-    if (quotes.length > 0) limits?.quote(this.planned.endpoint, this.planned.model, quotes);
+    if (quotes.length === 0) return;
+    const { endpoint, model } = this.planned;
+    limits?.quote({ endpoint, model, credential: this.turn?.credential ?? 0 }, quotes, this.sentAt);
   }
 
   #readError(): Failure {
@@ -215,7 +217,7 @@ export class WireAttempt extends Attempt implements WireReceiver {
     }
     const body = parseJson(text);
     const why = this.#call.codec.egress.readError(this.#status, body);
-    const asked = this.#status === 429 ? readBodyReset(body, this.context.clock.now()) : undefined;
+    const asked = this.#status === 429 ? readBodyWait(body, this.context.clock.now()) : undefined;
     const retryAfter = this.#retryAfter ?? why.retryAfter ?? asked;
     return retryAfter === undefined ? why : { ...why, retryAfter };
   }

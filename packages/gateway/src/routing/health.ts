@@ -62,8 +62,8 @@ export interface Ailment {
 /** What `Health` asks of who counts what targets are asked for. */
 export interface TargetLimits {
   limited(endpoint: string, model: string, tokens: number): number;
-  /** Milliseconds until a credential may be used; 0 when it may be now. */
-  credentialWait(endpoint: string, credential: number): number;
+  /** Milliseconds until a credential may be used for a model; 0 when it may be now. */
+  credentialWait(endpoint: string, model: string, credential: number): number;
 }
 
 /** How targets are, as far as the gateway has seen. Outlives the configuration. */
@@ -163,7 +163,7 @@ export class Health implements TargetHealth {
   /** Milliseconds until a credential may be used for a target. */
   #left(endpoint: string, model: string, credential: number): number {
     const pause = this.cooldowns.left(endpoint, model, credential);
-    return this.limits === undefined ? pause : Math.max(pause, this.limits.credentialWait(endpoint, credential));
+    return this.limits === undefined ? pause : Math.max(pause, this.limits.credentialWait(endpoint, model, credential));
   }
 
   /** Which credential to use next: in turn, those that must pause left out. @param preferred If it is free. */

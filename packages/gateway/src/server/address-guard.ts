@@ -6,6 +6,11 @@ import { AddressLimits } from "../limits/addresses.ts";
 import type { AddressClass } from "../limits/addresses.ts";
 import type { Incoming, Route } from "./router.ts";
 
+/** What comes: a request, an upgrade without a route, or a message on a connection. */
+interface Arrival extends Pick<Incoming, "request"> {
+  readonly route?: Pick<Route, "about" | "access" | "isToModel"> | undefined;
+}
+
 /** Keeps every address within `server.limits.perAddress`, before anybody is asked who comes. */
 export class AddressGuard {
   readonly #limits: AddressLimits;
@@ -15,7 +20,7 @@ export class AddressGuard {
   }
 
   /** Counts a request; why it may not go on, if it may not. */
-  refusal({ request, route }: Pick<Incoming, "request" | "route">, rule: AddressSettings): Failure | undefined {
+  refusal({ request, route }: Arrival, rule: AddressSettings): Failure | undefined {
     const address = request.socket.remoteAddress;
     const tries = route?.access === "public" ? undefined : this.#limits.look(address, rule, "auth");
     if (tries !== undefined) return tooMany("auth", tries);
@@ -24,18 +29,22 @@ export class AddressGuard {
     return wait === undefined ? undefined : tooMany(kind, wait);
   }
 
+  /** Counts a message to a model on a connection that stays; why it may not go on, if it may not. */
+  message(request: Incoming["request"], rule: AddressSettings | undefined): Failure | undefined {
+    return rule === undefined ? undefined : this.refusal({ request, route: { access: "key", isToModel: true } }, rule);
+  }
+
   /** A key was wrong. */
   failed({ request }: Pick<Incoming, "request">, rule: AddressSettings, why: Failure): void {
     if (why.kind === "unauthorized") this.#limits.take(request.socket.remoteAddress, rule, "auth");
   }
 }
 
-/** What a route counts as. An upgrade has none, and leads to a model. */
-function classOf(route: Route | undefined, hasChat: boolean): AddressClass {
+/** What a route counts as. An upgrade has none; each of the messages on its connection leads to a model. */
+function classOf(route: Pick<Route, "about" | "isToModel"> | undefined, hasChat: boolean): AddressClass {
   // Health is asked by machines, often: it counts only where it has a figure of its own.
   if (route?.about?.surface === "operation") return "health";
-  const isToModel = route === undefined || route.isToModel === true;
-  return isToModel && hasChat ? "chat" : "requests";
+  return route?.isToModel === true && hasChat ? "chat" : "requests";
 }
 
 const words: { readonly [Class in AddressClass]: string } = {

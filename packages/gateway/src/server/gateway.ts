@@ -60,14 +60,14 @@ export class Gateway {
   readonly #active = new Map<Exchange, ServerResponse | undefined>();
   readonly #upgrades = new Map<string, (upgrade: Upgrade) => void>();
   readonly #drainables: Drainable[] = [];
-  readonly #addresses: AddressGuard;
+  readonly addresses: AddressGuard;
   readonly #waits = new Set<{ readonly left: Set<Exchange>; readonly resolve: () => void }>();
   #draining = false;
   #loopback = true;
 
   constructor(service: Service, errors: Pick<Ingress, "writeError">) {
     this.service = service;
-    this.#addresses = new AddressGuard(service.clock);
+    this.addresses = new AddressGuard(service.clock);
     this.#errors = errors;
     this.shapes = new ErrorShapes(service.codecs, errors);
     addOperationRoutes(this.router, errors, this);
@@ -352,7 +352,7 @@ export class Gateway {
   #enter(incoming: Incoming, route: Route, runtime: Runtime): void {
     const errors = route.errorsFor?.(incoming) ?? route.errors;
     const { perAddress } = runtime.config.server.limits;
-    const crowded = perAddress === undefined ? undefined : this.#addresses.refusal(incoming, perAddress);
+    const crowded = perAddress === undefined ? undefined : this.addresses.refusal(incoming, perAddress);
     if (crowded !== undefined) return this.refuse(incoming, errors, crowded);
     if (route.access === "public") return route.handle(incoming);
     if (this.#draining) return this.refuse(incoming, errors, failure("draining", "The gateway is shutting down."));
@@ -367,7 +367,7 @@ export class Gateway {
     const credentials = credentialsOf(incoming.request, route.queryKey === true ? incoming.query : "");
     const who = trusted ? openCaller : runtime.authenticator.authenticate(credentials, peer);
     if (!who.ok) {
-      if (perAddress !== undefined) this.#addresses.failed(incoming, perAddress, who.failure);
+      if (perAddress !== undefined) this.addresses.failed(incoming, perAddress, who.failure);
       return this.refuse(incoming, errors, who.failure);
     }
     // Without a key anyone on this machine may call, but not a page of some other site in a browser on it.
@@ -397,12 +397,12 @@ export class Gateway {
     }
     if (this.#draining) return failure("draining", "The gateway is shutting down.");
     const { perAddress } = runtime.config.server.limits;
-    const crowded = perAddress === undefined ? undefined : this.#addresses.refusal({ request }, perAddress);
+    const crowded = perAddress === undefined ? undefined : this.addresses.refusal({ request }, perAddress);
     if (crowded !== undefined) return crowded;
     const peer = { loopback: isLoopback(request.socket.remoteAddress) };
     const who = runtime.authenticator.authenticate(credentialsOf(request), peer);
     if (!who.ok) {
-      if (perAddress !== undefined) this.#addresses.failed({ request }, perAddress, who.failure);
+      if (perAddress !== undefined) this.addresses.failed({ request }, perAddress, who.failure);
       return who.failure;
     }
     // What CORS keeps from another site's page over HTTP, nothing would keep from it here.

@@ -4,16 +4,8 @@ import type { RequestTraits, Session } from "../routing/types.ts";
 import { readField } from "../wire/json-scan.ts";
 import type { ScannedField, ScannedObject } from "../wire/json-scan.ts";
 import type { Rope } from "../wire/rope.ts";
+import { bytesPerToken, countTokens } from "../wire/token-count.ts";
 import { openingOf } from "./opening.ts";
-
-/** Bytes of JSON for a token: of prose about four; of code and numbers less, so that this says too few rather than too many. */
-const bytesPerToken = 4;
-
-/** What an image costs at most, whatever its bytes are (OpenAI: 1,445 at high detail; Anthropic: about 1,600). */
-const imageTokens = 1_600;
-
-/** Shorter texts in base64 are counted as they are. */
-const shortestData = 1_024;
 
 /** In which fields the protocols keep what was said. */
 const conversationFields: ReadonlySet<string> = new Set(["messages", "input", "contents", "prompt"]);
@@ -109,24 +101,6 @@ export class BodyTraits implements RequestTraits {
   #conversation(): readonly ScannedField[] {
     return this.#object.fields.filter(({ name }) => conversationFields.has(name));
   }
-}
-
-/** About how many tokens a body has, with long texts in base64 counted as images. */
-function countTokens(bytes: Buffer): number {
-  let length = bytes.length;
-  let images = 0;
-  for (const mark of [";base64,", '"data":"', '"data": "', '"images":["', '"images": ["']) {
-    for (let at = bytes.indexOf(mark); at !== -1; at = bytes.indexOf(mark, at)) {
-      at += mark.length;
-      const end = bytes.indexOf(34, at);
-      const size = (end === -1 ? bytes.length : end) - at;
-      if (size < shortestData || bytes.subarray(at, at + shortestData).includes(32)) continue;
-      length -= size;
-      images++;
-      at += size;
-    }
-  }
-  return length / bytesPerToken + images * imageTokens;
 }
 
 function digest(text: string): string {

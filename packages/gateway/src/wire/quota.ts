@@ -7,6 +7,9 @@ import type { Quote } from "../kernel/limit.ts";
  * - Cerebras (inference-docs.cerebras.ai/support/rate-limits): with the period, resets in seconds.
  * - Mistral: `req` and `tokens` with the period, no resets.
  * - Anthropic (docs.anthropic.com/en/api/rate-limits): resets in RFC 3339.
+ * - The general form, which OpenRouter fills with milliseconds since 1970 and others with seconds.
+ *
+ * Gemini and Ollama have no such headers; Gemini's waits are in the bodies of its refusals.
  */
 const families: readonly (readonly [unit: Quote["unit"], template: string])[] = [
   ["requests", "x-ratelimit-{}-requests"],
@@ -23,6 +26,7 @@ const families: readonly (readonly [unit: Quote["unit"], template: string])[] = 
   ["tokens", "anthropic-ratelimit-tokens-{}"],
   ["tokens", "anthropic-ratelimit-input-tokens-{}"],
   ["tokens", "anthropic-ratelimit-output-tokens-{}"],
+  ["requests", "x-ratelimit-{}"],
 ];
 
 const rows = families.map(([unit, template]) => ({
@@ -42,7 +46,8 @@ const codexWindows = ["x-codex-primary", "x-codex-secondary"] as const;
 export function readQuotes(header: (name: string) => string | undefined, now: number): readonly Quote[] {
   const quotes: Quote[] = [];
   for (const { unit, remaining, reset } of rows) {
-    const left = decimal(header(remaining));
+    const text = header(remaining);
+    const left = text === undefined ? undefined : /^\s*-\d/.test(text) ? 0 : decimal(text);
     if (left !== undefined) quotes.push({ unit, remaining: Math.floor(left), reset: readReset(header(reset), now) });
   }
   for (const window of codexWindows) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fastCheck from "fast-check";
-import { readBodyReset, readReset } from "./reset.ts";
+import { readBodyWait, readWait } from "./reset.ts";
 
 const now = Date.parse("2026-01-02T03:04:05Z");
 
@@ -19,6 +19,7 @@ const rows: readonly (readonly [what: string, headers: { readonly [name: string]
   ],
   ["OpenAI's milliseconds", { "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "120ms" }, 120],
   ["a mixed duration", { "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "1m2.5s" }, 62_500],
+  ["a negative rest", { "x-ratelimit-remaining-tokens": "-7", "x-ratelimit-reset-tokens": "2s" }, 2000],
   ["limits that have room", { "x-ratelimit-remaining-tokens": "3", "x-ratelimit-reset-tokens": "120ms" }],
   [
     "Cerebras' seconds, the longest of two",
@@ -61,17 +62,17 @@ const rows: readonly (readonly [what: string, headers: { readonly [name: string]
 for (const [what, headers, expected] of rows) {
   test(`the wait is read from ${what}`, () =>
     assert.equal(
-      readReset((name) => headers[name], now),
+      readWait((name) => headers[name], now),
       expected,
     ));
 }
 
 test("a refusal's body tells the wait", () => {
   const error = { type: "usage_limit_reached", resets_at: now / 1000 + 60 };
-  assert.equal(readBodyReset({ error }, now), 60_000);
-  assert.equal(readBodyReset({ resets_in_seconds: 9 }, now), 9000);
+  assert.equal(readBodyWait({ error }, now), 60_000);
+  assert.equal(readBodyWait({ resets_in_seconds: 9 }, now), 9000);
   for (const other of [undefined, null, 1, "x", [], {}, { error: null }, { error: { resets_at: "soon" } }]) {
-    assert.equal(readBodyReset(other, now), undefined);
+    assert.equal(readBodyWait(other, now), undefined);
   }
 });
 
@@ -87,7 +88,7 @@ test("whatever headers say, the wait is from 0 to an hour", () => {
           [names[0], left],
           [names[1], reset],
         ]);
-        const wait = readReset((name) => headers.get(name), now) ?? 0;
+        const wait = readWait((name) => headers.get(name), now) ?? 0;
         assert.ok(wait >= 0 && wait <= 3_600_000);
       }
     }),

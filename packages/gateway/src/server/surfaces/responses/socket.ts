@@ -55,8 +55,12 @@ export class ResponseSockets {
     const peer = { loopback: isLoopback(request.socket.remoteAddress) };
     const connection = new Connection(this.#responses, socket, {
       headers: request.headers,
-      // Asked for each response: a key may have been taken back since.
-      authenticate: () => gateway.service.current().authenticator.authenticate(credentialsOf(request), peer),
+      // Asked for each response: a key may have been taken back since, and each counts for its address.
+      authenticate: () => {
+        const crowded = gateway.addresses.message(request, gateway.service.current().config.server.limits.perAddress);
+        if (crowded !== undefined) return { ok: false, failure: crowded };
+        return gateway.service.current().authenticator.authenticate(credentialsOf(request), peer);
+      },
       newId: newRequestId,
     });
     const life = { answered: true };
