@@ -55,6 +55,10 @@ export class Turns {
   readonly #tried: PlannedAttempt[] = [];
   /** Who may be asked again. */
   readonly #again: PlannedAttempt[] = [];
+  /** Who may well be at work on this request still, or would only fail again: nobody waits for them. */
+  readonly #final = new Set<PlannedAttempt>();
+  /** Whose short pause is waited for although others are left. */
+  #staying: PlannedAttempt | undefined;
   /** Attempts that were for another credential only, which the model's `attempts` do not count. */
   #changes = 0;
 
@@ -142,6 +146,8 @@ export class Turns {
     const place = this.#again.indexOf(planned);
     if (isWorthIt && place === -1) this.#again.push(planned);
     else if (!isWorthIt && place !== -1) this.#again.splice(place, 1);
+    if (isWorthIt) this.#final.delete(planned);
+    else this.#final.add(planned);
   }
 
   /** Puts a target before all others. */
@@ -164,7 +170,7 @@ export class Turns {
     const patience = this.#patience(planned, now);
     const probe = target.circuit.takeProbe(now);
     const circuit = plan.model.circuit ?? {};
-    return new Turn({ planned, target, credential, patience, probe, stream, circuit }, health);
+    return new Turn({ planned, target, credential, patience, probe, sentAt: now, stream, circuit }, health);
   }
 
   /** An attempt failed before anything was sent to the client: notes whether its target is worth another one. */
@@ -180,9 +186,12 @@ export class Turns {
     const { attempts, failover = defaultFailover } = this.#input.plan.model;
     const hasAttempts = this.count - this.#changes < attempts;
     if (pause > 0 && pause <= failover.stay && hasAttempts && this.#mayRetry(planned) && this.#spend(planned)) {
+      this.#staying = planned;
       return this.first(planned);
     }
     this.#note(planned, passes(why));
+    // Who asks for a pause answers after it.
+    if (credentialKinds.has(why.kind)) this.#final.delete(planned);
   }
 
   /** Some failures tell who else is worth asking. */
@@ -226,12 +235,25 @@ export class Turns {
     );
   }
 
-  /** The first in the queue that may be asked; when all circuits are open, the first. */
+  /** The first in the queue that may be asked; of those who all pause the soonest; if all circuits are open, the first. */
   #shift(skipped: Failure[]): PlannedAttempt | undefined {
     if (this.#queue.length === 0) return undefined;
     const { health } = this.#context;
-    const index = this.#queue.findIndex(({ endpoint, model }) => health.circuit(endpoint, model) !== "open");
-    if (index !== -1) return this.#queue.splice(index, 1)[0];
+    let best: PlannedAttempt | undefined;
+    let shortest = Infinity;
+    for (const each of this.#queue) {
+      if (health.circuit(each.endpoint, each.model) === "open") continue;
+      const wait = each === this.#staying ? 0 : health.cooldown(each.endpoint, each.model);
+      if (best !== undefined && wait >= shortest) continue;
+      best = each;
+      shortest = wait;
+      if (wait === 0) break;
+    }
+    this.#staying = undefined;
+    if (best !== undefined) {
+      this.#queue.splice(this.#queue.indexOf(best), 1);
+      return best;
+    }
     const planned = this.#queue.shift();
     // One try every request has; more of them at targets that are known to fail would make their trouble worse.
     if (planned === undefined || this.count === 0 || this.#spend(planned)) return planned;
@@ -258,7 +280,8 @@ export class Turns {
     let best: NextTurn | undefined;
     for (const planned of this.#input.plan.attempts) {
       const wait = health.cooldown(planned.endpoint, planned.model);
-      if (wait === 0 || wait > (best?.wait ?? longest) || !this.#mayRetry(planned)) continue;
+      if (wait === 0 || wait > (best?.wait ?? longest) || this.#final.has(planned)) continue;
+      if (!this.#mayRetry(planned)) continue;
       best = { planned, wait };
     }
     if (best === undefined || !this.#spend(best.planned)) return undefined;

@@ -16,12 +16,12 @@ const mostAilments = 200;
 export function addOperationRoutes(router: Router, errors: Pick<Ingress, "writeError">, gateway: Gateway): void {
   const { service } = gateway;
   const route = (
-    about: readonly [access: Route["access"], summary: string, type: string],
+    about: readonly [access: Route["access"], summary: string, type: string, ...query: string[]],
     handle: Route["handle"],
   ) => ({
     access: about[0],
     errors,
-    about: { surface: "operation", summary: about[1], answers: [about[2]] } as const,
+    about: { surface: "operation", summary: about[1], answers: [about[2]], query: about.slice(3) } as const,
     handle,
   });
   const alive = route(["public", "Whether it runs", plain], (incoming) => gateway.text(incoming, 200, "ok\n"));
@@ -43,6 +43,17 @@ export function addOperationRoutes(router: Router, errors: Pick<Ingress, "writeE
     const detail = gateway.isOperator(incoming) ? { version, troubles, notes: service.notes(), ailments } : {};
     gateway.json(incoming, { status, ...detail }, troubles.length === 0 ? 200 : 503);
   });
+  // Those who mended something need not wait until the gateway finds out.
+  const reset = route(
+    ["operator", "Have targets asked again that pause or failed", "application/json", "endpoint", "model"],
+    (incoming) => {
+      const wish = new URLSearchParams(incoming.query);
+      const { health: targets } = service.relay;
+      const before = targets.ailments().length;
+      targets.reset(wish.get("endpoint") ?? undefined, wish.get("model") ?? undefined);
+      gateway.json(incoming, { ended: before - targets.ailments().length });
+    },
+  );
   const metrics = route(["operator", "Figures for Prometheus", plain], (incoming) => {
     service.metrics().then(
       (text) => gateway.text(incoming, 200, text, "text/plain; version=0.0.4; charset=utf-8"),
@@ -67,6 +78,7 @@ export function addOperationRoutes(router: Router, errors: Pick<Ingress, "writeE
   router.add("GET", ["/livez", "/healthz", "/health/liveliness", "/health/liveness"], alive);
   router.add("GET", ["/readyz", "/health/readiness"], ready);
   router.add("GET", ["/health"], health);
+  router.add("DELETE", ["/health/ailments"], reset);
   router.add("GET", ["/metrics"], metrics);
   router.add("GET", ["/"], root);
   router.add("GET", ["/openapi.json"], openapi);
