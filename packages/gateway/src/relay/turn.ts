@@ -31,11 +31,17 @@ export function isTargetsFault({ kind }: Failure): boolean {
   return (blame === "upstream" || blame === "operator") && !neutral.has(kind);
 }
 
+/** Who knows whether another target could be asked in place of one that is waited for. */
+interface Others {
+  hasOthers(planned: PlannedAttempt): boolean;
+}
+
 export interface TurnParts {
   readonly planned: PlannedAttempt;
   readonly target: TargetState;
   readonly credential: number;
   readonly patience: number;
+  readonly others: Others;
   readonly probe: Probe | undefined;
   /** Monotonic milliseconds. */
   readonly sentAt: number;
@@ -47,7 +53,7 @@ export interface TurnParts {
 /** One attempt as the state of its target sees it: what it may take, and what is learned from it. */
 export class Turn {
   readonly credential: number;
-  /** Milliseconds that the target has for beginning its answer; Infinity for what is configured. */
+  /** Milliseconds that the target has for beginning its answer while others are left. */
   readonly patience: number;
   readonly #parts: TurnParts;
   readonly #health: Health;
@@ -59,6 +65,11 @@ export class Turn {
     this.credential = parts.credential;
     this.patience = parts.patience;
     parts.target.inFlight++;
+  }
+
+  /** Whether the target has had its time, since somebody else could be asked. @param after Milliseconds from sending. */
+  isTooLate(after: number): boolean {
+    return after > this.patience && this.#parts.others.hasOthers(this.#parts.planned);
   }
 
   /** The first meaningful event came (unstreamed: the answer). @param after Milliseconds from sending. */

@@ -9,6 +9,8 @@ import type { FakeCall, Scene } from "./support.test.ts";
 interface StageOptions {
   readonly stream?: boolean;
   readonly endpoints?: readonly string[];
+  /** Endpoints that the plan leaves out since they are not well. */
+  readonly unwell?: readonly string[];
   readonly attempts?: number;
   readonly failover?: Partial<FailoverSettings>;
   readonly circuit?: Partial<CircuitSettings>;
@@ -30,10 +32,10 @@ class Stage implements Disposable {
   constructor(options: StageOptions = {}) {
     mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
     this.#options = options;
-    const { stream = true, endpoints = ["first", "second"], body } = options;
+    const { stream = true, endpoints = ["first", "second"], unwell = [], body } = options;
     this.scene = scene({
       stream,
-      endpoints,
+      endpoints: [...endpoints, ...unwell],
       settings: { total: 600_000, stall: 600_000, keepalive: 0 },
       ...(body && { body }),
     });
@@ -48,13 +50,15 @@ class Stage implements Disposable {
     const endpoints = [...input.endpoints.keys()];
     const model = { ...input.plan.model, attempts, failover: { ...defaults, ...failover }, circuit };
     // Only what is asked for: no plan is made here.
-    const planned = endpoints.map((endpoint) => ({ endpoint, model: "actual", reason: "", wait: 0, reasoning }));
+    const plannedFor = (endpoint: string) => ({ endpoint, model: "actual", reason: "", wait: 0, reasoning });
+    const unwell = this.#options.unwell ?? [];
+    const planned = endpoints.filter((endpoint) => !unwell.includes(endpoint)).map(plannedFor);
     new Exchange(
       {
         ...input,
         client,
         startedAt: clock.passed,
-        plan: { ...input.plan, model, attempts: planned },
+        plan: { ...input.plan, model, attempts: planned, unwell: unwell.map(plannedFor) },
         endpoints: new Map(
           endpoints.map((name) => [name, { name, type: "openai-compatible", backend, timeouts }] as const),
         ),
@@ -446,6 +450,77 @@ test("how often one credential was refused does not prolong the pause of another
     [0, 1000],
     [1, 1000],
   ]);
+});
+
+test("a target that was not well when the plan was made is asked once the others have failed, if it is well by then", () => {
+  for (const isWell of [true, false]) {
+    using stage = new Stage({ endpoints: ["first"], unwell: ["second"], circuit: { failures: 1, cooldown: 10_000 } });
+    const second = stage.health.target("second", "actual").circuit;
+    second.failed(stage.scene.clock.passed, { failures: 1, window: 1000, cooldown: isWell ? 2000 : 60_000 });
+    const client = stage.ask();
+    stage.pass(3000);
+    stage.call.fail("broken-stream");
+    if (isWell) stage.answer();
+    assert.equal(client.status, isWell ? 200 : 502);
+    assert.equal(stage.calls.length, isWell ? 2 : 1);
+  }
+});
+
+test("the last target is left, too, once one that was not well may be asked again", () => {
+  using stage = new Stage({ endpoints: ["first"], unwell: ["second"], circuit: { failures: 1 } });
+  const second = stage.health.target("second", "actual").circuit;
+  second.failed(stage.scene.clock.passed, { failures: 1, window: 1000, cooldown: 15_000 });
+  const client = stage.ask();
+  stage.pass(14_900);
+  assert.equal(stage.calls.length, 1);
+  stage.pass(200);
+  assert.equal(stage.calls.length, 2);
+  stage.answer();
+  assert.equal(client.headers.get("x-patchbay-endpoint"), "second");
+});
+
+test("a target is not left for one that cannot be asked by then", () => {
+  using stage = new Stage();
+  stage.ask();
+  stage.pass(9000);
+  stage.health.cooldowns.start({ endpoint: "second", model: "actual" }, 20_000, "rate-limited");
+  stage.pass(19_000);
+  assert.equal(stage.calls.length, 1);
+  stage.pass(1100);
+  assert.equal(stage.calls.length, 2);
+});
+
+test("a wall clock that jumps changes no pause, no circuit and no time", () => {
+  using stage = new Stage({ circuit: { failures: 1, cooldown: 10_000 } });
+  const { clock } = stage.scene;
+  let jump = 0;
+  const wall = clock.now.bind(clock);
+  clock.now = () => wall() + jump;
+  stage.ask();
+  jump = 3 * 86_400_000;
+  stage.refuse(429, { "retry-after": "20" });
+  stage.call.fail("bad-response");
+  jump = -86_400_000;
+  assert.equal(stage.health.cooldown("first", "actual"), 20_000);
+  assert.equal(stage.health.circuit("second", "actual"), "open");
+  stage.pass(10_000);
+  assert.equal(stage.health.cooldown("first", "actual"), 10_000);
+  assert.equal(stage.health.circuit("second", "actual"), "half-open");
+  assert.ok(stage.scene.observer.exchanges.every(({ duration }) => duration >= 0 && duration < 1000));
+});
+
+test("with every target failing, requests beyond the first few cost a fifth more calls at most", () => {
+  using stage = new Stage();
+  for (let index = 0; index < 300; index++) {
+    const client = stage.ask();
+    for (let wait = 0; client.state === "waiting" && wait < 1000; wait++) {
+      if (stage.call.over === undefined) stage.refuse(500);
+      else stage.pass(1);
+    }
+    assert.equal(client.state, "ended");
+  }
+  // Five failures open each of the two circuits, and the budget is ten retries at least.
+  assert.ok(stage.calls.length <= 300 + 10 + 0.2 * 300, String(stage.calls.length));
 });
 
 /** Failures of the target, and of others. */

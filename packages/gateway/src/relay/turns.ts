@@ -4,6 +4,7 @@ import { afterFailure } from "../routing/after-failure.ts";
 import type { Refusal } from "../limits/types.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
 import { patienceWith } from "./patience.ts";
+import type { TargetState } from "../routing/target-state.ts";
 import { Room } from "./room.ts";
 import { Turn } from "./turn.ts";
 import type { ExchangeInput, RelayContext } from "./types.ts";
@@ -94,6 +95,8 @@ export class Turns {
       skipped.push(coolingDown(planned.endpoint, wait, why));
     }
     if (this.count - this.#changes >= plan.model.attempts) return undefined;
+    const other = this.#other();
+    if (other !== undefined) return { planned: other, wait: 0 };
     const soon = this.#soonest(Math.min(longest, shortPause));
     return soon ?? this.#retry(left) ?? this.#soonest(longest);
   }
@@ -167,10 +170,13 @@ export class Turns {
     this.#tried.push(planned);
     const target = health.target(endpoint, model);
     const { plan } = this.#input;
-    const patience = this.#patience(planned, now);
+    const patience = this.#patience(planned, target, now);
     const probe = target.circuit.takeProbe(now);
     const circuit = plan.model.circuit ?? {};
-    return new Turn({ planned, target, credential, patience, probe, sentAt: now, stream, circuit }, health);
+    return new Turn(
+      { planned, target, credential, patience, others: this, probe, sentAt: now, stream, circuit },
+      health,
+    );
   }
 
   /** An attempt failed before anything was sent to the client: notes whether its target is worth another one. */
@@ -208,12 +214,11 @@ export class Turns {
     turn.ended(this.#context.clock.monotonic(), why);
   }
 
-  /** Milliseconds that a target has for beginning its answer. */
-  #patience(planned: PlannedAttempt, now: number): number {
+  /** Milliseconds that a target has for beginning its answer while others are left. */
+  #patience(planned: PlannedAttempt, target: TargetState, now: number): number {
     const { plan, body } = this.#input;
     const { failover = defaultFailover } = plan.model;
-    if (!failover.adaptive || !this.#hasOthers(planned)) return Infinity;
-    const target = this.#context.health.target(planned.endpoint, planned.model);
+    if (!failover.adaptive) return Infinity;
     return patienceWith(target, {
       patience: failover.patience,
       stream: body.stream,
@@ -224,15 +229,15 @@ export class Turns {
   }
 
   /** Whether somebody else is left who can be asked at once. */
-  #hasOthers(planned: PlannedAttempt): boolean {
+  hasOthers(planned: PlannedAttempt): boolean {
     const { health } = this.#context;
-    return this.#queue.some(
-      ({ endpoint, model }) =>
-        (endpoint !== planned.endpoint || model !== planned.model) &&
-        health.healthy(endpoint) &&
-        health.circuit(endpoint, model) !== "open" &&
-        health.cooldown(endpoint, model) === 0,
-    );
+    const isOther = ({ endpoint, model }: PlannedAttempt) =>
+      (endpoint !== planned.endpoint || model !== planned.model) &&
+      health.healthy(endpoint) &&
+      health.circuit(endpoint, model) !== "open" &&
+      health.cooldown(endpoint, model) === 0;
+    if (this.#queue.some(isOther)) return true;
+    return this.count - this.#changes < this.#input.plan.model.attempts && this.#other() !== undefined;
   }
 
   /** The first in the queue that may be asked; of those who all pause the soonest; if all circuits are open, the first. */
@@ -259,6 +264,18 @@ export class Turns {
     if (planned === undefined || this.count === 0 || this.#spend(planned)) return planned;
     skipped.push(failure("overloaded", `${planned.endpoint} failed too often of late, and is not asked for now.`));
     return this.#shift(skipped);
+  }
+
+  /** When nobody else is left: a target that the plan did without, and that may be asked now. */
+  #other(): PlannedAttempt | undefined {
+    const { health } = this.#context;
+    const { spare, unwell } = this.#input.plan;
+    const isFree = (planned: PlannedAttempt) =>
+      !this.#tried.includes(planned) &&
+      health.healthy(planned.endpoint) &&
+      health.circuit(planned.endpoint, planned.model) !== "open" &&
+      health.cooldown(planned.endpoint, planned.model) === 0;
+    return unwell?.find(isFree) ?? spare?.find(isFree);
   }
 
   /** When nobody else is left: a target that failed in a way that may have passed. @param left Milliseconds. */
