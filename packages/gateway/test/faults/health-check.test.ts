@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, test } from "node:test";
-import { ask } from "./support/exchange.ts";
-import { startHouse } from "./support/house.ts";
-import { close, listen } from "./support/port.ts";
-import { field } from "./support/read-stream.ts";
-import { startUpstream } from "./support/upstream.ts";
+import { ask } from "../support/exchange.ts";
+import { startHouse } from "../support/house.ts";
+import { close, listen } from "../support/port.ts";
+import { field } from "../support/read-stream.ts";
+import { startUpstream } from "../support/upstream.ts";
 
 /** An endpoint that says of itself how it is. */
 let answer = { status: 200, body: "" };
