@@ -399,7 +399,7 @@ test("pauses are seen and can be ended, together with what the provider said tha
       models: [{ name: "m", targets: [{ endpoint: "up", model: "m" }] }],
     },
   });
-  const pauses = `${house.url}/admin/api/pauses`;
+  const pauses = `${house.url}/admin/api/ailments`;
   assert.equal((await house.post(path, chat)).status, 429);
   upstream.script({ kind: "answer" });
   assert.equal((await house.post(path, chat)).status, 429);
@@ -413,7 +413,10 @@ test("pauses are seen and can be ended, together with what the provider said tha
   assert.equal((await fetch(pauses, elsewhere)).status, 403);
   assert.equal((await fetch(`${pauses}?endpoint=other`, { method: "DELETE" })).status, 200);
   assert.equal((await house.post(path, chat, bearer(key))).status, 429);
-  assert.deepEqual(await (await fetch(`${pauses}?endpoint=up&model=m`, { method: "DELETE" })).json(), { ailments: [] });
+  assert.deepEqual(await (await fetch(`${pauses}?endpoint=up&model=m`, { method: "DELETE" })).json(), {
+    ended: 1,
+    ailments: [],
+  });
   assert.equal((await house.post(path, chat)).status, 200);
   assert.equal(upstream.count, 2);
 });

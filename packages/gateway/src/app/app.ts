@@ -14,7 +14,7 @@ import { compact } from "../kernel/json.ts";
 import type { Limits } from "../limits/limits.ts";
 import { Unserved } from "../relay/unserved.ts";
 import { Ticker } from "../relay/ticker.ts";
-import { offeredNames } from "../routing/catalog.ts";
+import { offeredNames, replaceable } from "../routing/catalog.ts";
 import { Health } from "../routing/health.ts";
 import { Rota } from "../routing/rota.ts";
 import { Gateway } from "../server/gateway.ts";
@@ -340,9 +340,11 @@ export class App implements AsyncDisposable {
       config.circuit,
     );
     configureLimits(this.#limits, config);
+    // Where nobody else can be asked it makes no difference how an endpoint is.
+    const polled = replaceable(catalog);
     this.#poller.watch(
       config.endpoints.flatMap(({ name, enabled, health }) =>
-        enabled && health !== undefined ? [{ name, ...health }] : [],
+        enabled && health !== undefined && polled.has(name) ? [{ name, ...health }] : [],
       ),
     );
     this.#log.hide([...secrets, ...config.access.fixedKeys.map(({ key }) => key)]);

@@ -156,9 +156,10 @@ export abstract class Attempt implements Ticking {
     } else if (this.firstAt === undefined) {
       const { stream } = this.input.body;
       const configured = stream ? timeouts.firstToken : this.lastAt === undefined ? timeouts.firstByte : Infinity;
-      const limit = configured === Infinity ? configured : Math.min(configured, this.turn?.patience ?? Infinity);
-      if (now - this.sentAt > limit) {
+      const after = now - this.sentAt;
+      if (after > configured || (configured !== Infinity && this.turn?.isTooLate(after) === true)) {
         const what = stream ? "begin its answer" : "answer";
+        const limit = after > configured ? configured : (this.turn?.patience ?? 0);
         this.giveUp(
           failure("timeout-first-token", `${this.endpoint.name} did not ${what} within ${Math.round(limit)} ms.`),
         );

@@ -11,6 +11,12 @@ const historyFactor = 2;
 const stretchFactor = 4;
 const stretchEvery = 300_000;
 
+/**
+ * And for the first time so long after it was given up. Few streams that are well begin late, so nobody is made to wait
+ * soon. A whole answer takes long by its length alone, so that the next one is to show it.
+ */
+const firstStretch = { streamed: stretchEvery, whole: 0 };
+
 /** Milliseconds that each byte of a request adds: long prompts are read at some 10,000 tokens a second. */
 const perByte = 1 / 40;
 
@@ -32,15 +38,21 @@ export interface PatienceQuestion {
  *
  * The least is `patience` (10 s), three times as much for a model that is known to reason, and a second more for every
  * 40,000 bytes of the request. A target that was slower than that of late gets twice what its answers usually take at
- * most. One that was given up early gets four times the patience once in five minutes: if it answers then it was slow,
- * and its history says so from there on; if not it is silent.
+ * most. One that was given up early gets four times the patience once in five minutes (unstreamed, the next time at
+ * once): if it answers then it was slow, and its history says so from there on; if not it is silent.
  */
 export function patienceWith(target: TargetState, question: PatienceQuestion): number {
   const { patience, stream, reasoning, size, now } = question;
   const least = patience * (reasoning ? reasoningFactor : 1) + size * perByte;
   const history: Latency = stream ? target.streamed : target.whole;
   const usual = Math.max(least, historyFactor * (history.tail ?? 0));
-  if (target.stretchAt === undefined || now < target.stretchAt) return usual;
-  target.stretchAt = now + stretchEvery;
+  if (history.stretchAt === undefined || now < history.stretchAt) return usual;
+  history.stretchAt = now + stretchEvery;
   return Math.max(usual, stretchFactor * least);
+}
+
+/** A target was not waited for any longer, since another was left. */
+export function noteGivenUp(target: TargetState, { stream, now }: Pick<PatienceQuestion, "stream" | "now">): void {
+  if (stream) target.streamed.stretchAt ??= now + firstStretch.streamed;
+  else target.whole.stretchAt ??= now + firstStretch.whole;
 }

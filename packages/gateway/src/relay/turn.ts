@@ -1,9 +1,11 @@
 import { failures } from "../kernel/failure.ts";
 import type { Failure, FailureKind } from "../kernel/failure.ts";
 import { longestRetryAfter } from "../wire/headers.ts";
+import type { Probe } from "../routing/circuit.ts";
 import type { Health } from "../routing/health.ts";
 import type { TargetState } from "../routing/target-state.ts";
 import type { CircuitSettings, PlannedAttempt } from "../routing/types.ts";
+import { noteGivenUp } from "./patience.ts";
 
 /** A 429 that names no time pauses its target for so long, and twice as long every time in a row; milliseconds. */
 const firstPause = 1000;
@@ -29,12 +31,20 @@ export function isTargetsFault({ kind }: Failure): boolean {
   return (blame === "upstream" || blame === "operator") && !neutral.has(kind);
 }
 
+/** Who knows whether another target could be asked in place of one that is waited for. */
+interface Others {
+  hasOthers(planned: PlannedAttempt): boolean;
+}
+
 export interface TurnParts {
   readonly planned: PlannedAttempt;
   readonly target: TargetState;
   readonly credential: number;
   readonly patience: number;
-  readonly probe: boolean;
+  readonly others: Others;
+  readonly probe: Probe | undefined;
+  /** Monotonic milliseconds. */
+  readonly sentAt: number;
   readonly stream: boolean;
   /** What differs from the settings of all circuits. */
   readonly circuit: Partial<CircuitSettings>;
@@ -43,11 +53,10 @@ export interface TurnParts {
 /** One attempt as the state of its target sees it: what it may take, and what is learned from it. */
 export class Turn {
   readonly credential: number;
-  /** Milliseconds that the target has for beginning its answer; Infinity for what is configured. */
+  /** Milliseconds that the target has for beginning its answer while others are left. */
   readonly patience: number;
   readonly #parts: TurnParts;
   readonly #health: Health;
-  #isProbe: boolean;
   #over = false;
 
   constructor(parts: TurnParts, health: Health) {
@@ -55,32 +64,36 @@ export class Turn {
     this.#health = health;
     this.credential = parts.credential;
     this.patience = parts.patience;
-    this.#isProbe = parts.probe;
     parts.target.inFlight++;
+  }
+
+  /** Whether the target has had its time, since somebody else could be asked. @param after Milliseconds from sending. */
+  isTooLate(after: number): boolean {
+    return after > this.patience && this.#parts.others.hasOthers(this.#parts.planned);
   }
 
   /** The first meaningful event came (unstreamed: the answer). @param after Milliseconds from sending. */
   began(after: number, now: number): void {
-    const { target, stream } = this.#parts;
-    (stream ? target.streamed : target.whole).observe(after, now);
-    if (target.circuit.succeeded()) this.#health.turned(target.endpoint, "closed");
-    target.pauses = 0;
-    target.stretchAt = undefined;
-    this.#isProbe = false;
+    const { target, stream, sentAt, probe } = this.#parts;
+    const history = stream ? target.streamed : target.whole;
+    history.observe(after, now);
+    history.stretchAt = undefined;
+    if (target.circuit.succeeded(sentAt, probe)) this.#health.turned(target.endpoint, "closed");
+    target.pauses.delete(this.credential);
   }
 
   /** The attempt is over; `why` is absent when it ended well. */
   ended(now: number, why?: Failure): void {
     if (this.#over) return;
     this.#over = true;
-    const { target, circuit } = this.#parts;
+    const { target, circuit, probe, stream } = this.#parts;
     target.inFlight--;
     if (why === undefined) return;
-    if (why.kind === "timeout-first-token" && this.patience !== Infinity) target.stretchAt ??= now;
+    if (why.kind === "timeout-first-token" && this.patience !== Infinity) noteGivenUp(target, { stream, now });
     if (isTargetsFault(why)) {
       const settings = { ...this.#health.circuitSettings, ...circuit };
-      if (target.circuit.failed(now, settings, this.#isProbe)) this.#health.turned(target.endpoint, "open");
-    } else if (this.#isProbe) target.circuit.returnProbe();
+      if (target.circuit.failed(now, settings, probe)) this.#health.turned(target.endpoint, "open");
+    } else if (probe !== undefined) target.circuit.returnProbe(probe);
     this.#cool(why);
   }
 
@@ -95,9 +108,14 @@ export class Turn {
     const asked = retryAfter === undefined ? undefined : Math.min(retryAfter, longestRetryAfter);
     switch (kind) {
       case "rate-limited": {
-        const own = cooldown ?? Math.min(longestPause, firstPause * 2 ** Math.min(target.pauses, 10));
-        if (asked === undefined) target.pauses++;
-        return cooldowns.start({ endpoint, model, credential }, asked ?? own, kind);
+        const scope = { endpoint, model, credential };
+        if (asked !== undefined) return cooldowns.start(scope, asked, kind);
+        // Of requests that were under way together, the first refusal says what all of them say.
+        if (cooldowns.left(endpoint, model, credential) > 0) return;
+        const before = target.pauses.get(credential) ?? 0;
+        target.pauses.set(credential, before + 1);
+        const own = cooldown ?? Math.min(longestPause, firstPause * 2 ** Math.min(before, 10));
+        return cooldowns.start(scope, own, kind);
       }
       case "quota-exhausted": {
         // A quota is a credential's, and the next one is asked. Where there is no other, a free model may still answer.

@@ -9,6 +9,8 @@ import type { FakeCall, Scene } from "./support.test.ts";
 interface StageOptions {
   readonly stream?: boolean;
   readonly endpoints?: readonly string[];
+  /** Endpoints that the plan leaves out since they are not well. */
+  readonly unwell?: readonly string[];
   readonly attempts?: number;
   readonly failover?: Partial<FailoverSettings>;
   readonly circuit?: Partial<CircuitSettings>;
@@ -30,10 +32,10 @@ class Stage implements Disposable {
   constructor(options: StageOptions = {}) {
     mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
     this.#options = options;
-    const { stream = true, endpoints = ["first", "second"], body } = options;
+    const { stream = true, endpoints = ["first", "second"], unwell = [], body } = options;
     this.scene = scene({
       stream,
-      endpoints,
+      endpoints: [...endpoints, ...unwell],
       settings: { total: 600_000, stall: 600_000, keepalive: 0 },
       ...(body && { body }),
     });
@@ -48,13 +50,15 @@ class Stage implements Disposable {
     const endpoints = [...input.endpoints.keys()];
     const model = { ...input.plan.model, attempts, failover: { ...defaults, ...failover }, circuit };
     // Only what is asked for: no plan is made here.
-    const planned = endpoints.map((endpoint) => ({ endpoint, model: "actual", reason: "", wait: 0, reasoning }));
+    const plannedFor = (endpoint: string) => ({ endpoint, model: "actual", reason: "", wait: 0, reasoning });
+    const unwell = this.#options.unwell ?? [];
+    const planned = endpoints.filter((endpoint) => !unwell.includes(endpoint)).map(plannedFor);
     new Exchange(
       {
         ...input,
         client,
         startedAt: clock.passed,
-        plan: { ...input.plan, model, attempts: planned },
+        plan: { ...input.plan, model, attempts: planned, unwell: unwell.map(plannedFor) },
         endpoints: new Map(
           endpoints.map((name) => [name, { name, type: "openai-compatible", backend, timeouts }] as const),
         ),
@@ -146,8 +150,8 @@ for (const stream of [true, false]) {
   });
 }
 
-test("a target that was given up early may take longer once, to show whether it is slow or silent", () => {
-  using stage = new Stage();
+test("an unstreamed answer that was given up early may take longer the next time, to show whether it is slow", () => {
+  using stage = new Stage({ stream: false });
   stage.ask();
   stage.pass(10_100);
   stage.answer();
@@ -161,18 +165,34 @@ test("a target that was given up early may take longer once, to show whether it 
   stage.answer();
 });
 
-test("a target that stays silent has short patience only, but for once in five minutes", () => {
-  using stage = new Stage({ circuit: { failures: 100 } });
-  const waits: number[] = [];
-  for (let index = 0; index < 4; index++) {
+/** How long each request waited for a first target that stays silent, in seconds. */
+function waitsFor(stage: Stage, count: number): readonly number[] {
+  return Array.from({ length: count }, () => {
     const before = stage.calls.length;
     stage.ask();
     const start = stage.scene.clock.passed;
     while (stage.calls.length < before + 2) stage.pass(50);
-    waits.push(Math.round((stage.scene.clock.passed - start) / 1000));
     stage.answer();
-  }
-  assert.deepEqual(waits, [10, 40, 10, 10]);
+    return Math.round((stage.scene.clock.passed - start) / 1000);
+  });
+}
+
+test("a target that stays silent has short patience only, but for once in five minutes", () => {
+  using stage = new Stage({ circuit: { failures: 100 } });
+  assert.deepEqual(waitsFor(stage, 5), [10, 10, 10, 10, 10], "streams begin soon, or hardly at all");
+  stage.pass(300_000);
+  assert.deepEqual(waitsFor(stage, 3), [40, 10, 10]);
+});
+
+test("a target that stays silent where whole answers are wanted has long patience once, and then in five minutes", () => {
+  using stage = new Stage({ stream: false, circuit: { failures: 100 } });
+  assert.deepEqual(waitsFor(stage, 4), [10, 40, 10, 10]);
+});
+
+test("what streams have shown is not held against whole answers", () => {
+  using stage = new Stage({ stream: false });
+  stage.health.target("first", "actual").streamed.stretchAt = 0;
+  assert.deepEqual(waitsFor(stage, 1), [10]);
 });
 
 test("a model that is known to reason has three times the patience, and long prompts add to it", () => {
@@ -352,6 +372,155 @@ test("flapping for a minute with a request every four seconds: all are answered,
     }
     assert.ok(back !== undefined && back < 30_000, `phase ${phase}: ${back}`);
   }
+});
+
+test("a target whose answers begin and break off is left alone like any other", () => {
+  using stage = new Stage({ circuit: { failures: 2, cooldown: 10_000 } });
+  const breakOff = () => {
+    stage.ask();
+    stage.call.head(200, eventStream);
+    stage.call.data(events.role + events.text);
+    stage.call.fail("broken-stream");
+  };
+  breakOff();
+  breakOff();
+  assert.equal(stage.health.circuit("first", "actual"), "open");
+  stage.pass(10_000);
+  breakOff();
+  assert.equal(stage.health.circuit("first", "actual"), "open", "the probe began well, and broke off all the same");
+});
+
+test("answers that were under way when a circuit opened do not close it", () => {
+  using stage = new Stage({ circuit: { failures: 1, cooldown: 10_000 } });
+  stage.ask();
+  const slow = stage.call;
+  stage.pass(50);
+  stage.ask();
+  stage.refuse(500);
+  stage.answer();
+  assert.equal(stage.health.circuit("first", "actual"), "open");
+  stage.answer(slow);
+  assert.equal(stage.health.circuit("first", "actual"), "open");
+});
+
+test("of the targets that are left, one that may be asked now goes before one that has begun to pause", () => {
+  using stage = new Stage({ endpoints: ["first", "second", "third"] });
+  const client = stage.ask();
+  stage.health.cooldowns.start({ endpoint: "second", model: "actual" }, 3000, "rate-limited");
+  stage.refuse(500);
+  stage.answer();
+  assert.equal(client.headers.get("x-patchbay-endpoint"), "third");
+});
+
+test("of those who all pause the soonest is waited for", () => {
+  using stage = new Stage({ endpoints: ["first", "second", "third"] });
+  stage.ask();
+  stage.health.cooldowns.start({ endpoint: "second", model: "actual" }, 4000, "rate-limited");
+  stage.health.cooldowns.start({ endpoint: "third", model: "actual" }, 1000, "rate-limited");
+  stage.refuse(500);
+  stage.pass(1100);
+  stage.answer();
+  assert.equal(stage.ended.at(-1), "third ok");
+});
+
+test("a silent target is not asked again, although others' requests have made it pause meanwhile", () => {
+  using stage = new Stage({ endpoints: ["first"] });
+  const client = stage.ask();
+  stage.pass(59_000);
+  stage.health.cooldowns.start({ endpoint: "first", model: "actual" }, 4000, "rate-limited");
+  stage.pass(8000);
+  assert.deepEqual([stage.calls.length, client.state], [1, "ended"]);
+});
+
+test("a hundred refusals at once are one refusal", () => {
+  using stage = new Stage({ endpoints: ["first"], attempts: 1 });
+  for (let index = 0; index < 100; index++) stage.ask();
+  for (const call of stage.calls.slice(0, 100)) stage.refuse(429, {}, call);
+  assert.equal(stage.health.cooldown("first", "actual"), 1000);
+});
+
+test("how often one credential was refused does not prolong the pause of another", () => {
+  using stage = new Stage({ endpoints: ["first"], attempts: 1 });
+  stage.health.know([{ name: "first", credentials: 2 }]);
+  stage.ask();
+  stage.refuse(429);
+  stage.refuse(429);
+  const waits = stage.health.ailments().map(({ credential, wait }) => [credential, wait]);
+  assert.deepEqual(waits, [
+    [0, 1000],
+    [1, 1000],
+  ]);
+});
+
+test("a target that was not well when the plan was made is asked once the others have failed, if it is well by then", () => {
+  for (const isWell of [true, false]) {
+    using stage = new Stage({ endpoints: ["first"], unwell: ["second"], circuit: { failures: 1, cooldown: 10_000 } });
+    const second = stage.health.target("second", "actual").circuit;
+    second.failed(stage.scene.clock.passed, { failures: 1, window: 1000, cooldown: isWell ? 2000 : 60_000 });
+    const client = stage.ask();
+    stage.pass(3000);
+    stage.call.fail("broken-stream");
+    if (isWell) stage.answer();
+    assert.equal(client.status, isWell ? 200 : 502);
+    assert.equal(stage.calls.length, isWell ? 2 : 1);
+  }
+});
+
+test("the last target is left, too, once one that was not well may be asked again", () => {
+  using stage = new Stage({ endpoints: ["first"], unwell: ["second"], circuit: { failures: 1 } });
+  const second = stage.health.target("second", "actual").circuit;
+  second.failed(stage.scene.clock.passed, { failures: 1, window: 1000, cooldown: 15_000 });
+  const client = stage.ask();
+  stage.pass(14_900);
+  assert.equal(stage.calls.length, 1);
+  stage.pass(200);
+  assert.equal(stage.calls.length, 2);
+  stage.answer();
+  assert.equal(client.headers.get("x-patchbay-endpoint"), "second");
+});
+
+test("a target is not left for one that cannot be asked by then", () => {
+  using stage = new Stage();
+  stage.ask();
+  stage.pass(9000);
+  stage.health.cooldowns.start({ endpoint: "second", model: "actual" }, 20_000, "rate-limited");
+  stage.pass(19_000);
+  assert.equal(stage.calls.length, 1);
+  stage.pass(1100);
+  assert.equal(stage.calls.length, 2);
+});
+
+test("a wall clock that jumps changes no pause, no circuit and no time", () => {
+  using stage = new Stage({ circuit: { failures: 1, cooldown: 10_000 } });
+  const { clock } = stage.scene;
+  let jump = 0;
+  const wall = clock.now.bind(clock);
+  clock.now = () => wall() + jump;
+  stage.ask();
+  jump = 3 * 86_400_000;
+  stage.refuse(429, { "retry-after": "20" });
+  stage.call.fail("bad-response");
+  jump = -86_400_000;
+  assert.equal(stage.health.cooldown("first", "actual"), 20_000);
+  assert.equal(stage.health.circuit("second", "actual"), "open");
+  stage.pass(10_000);
+  assert.equal(stage.health.cooldown("first", "actual"), 10_000);
+  assert.equal(stage.health.circuit("second", "actual"), "half-open");
+  assert.ok(stage.scene.observer.exchanges.every(({ duration }) => duration >= 0 && duration < 1000));
+});
+
+test("with every target failing, requests beyond the first few cost a fifth more calls at most", () => {
+  using stage = new Stage();
+  for (let index = 0; index < 300; index++) {
+    const client = stage.ask();
+    for (let wait = 0; client.state === "waiting" && wait < 1000; wait++) {
+      if (stage.call.over === undefined) stage.refuse(500);
+      else stage.pass(1);
+    }
+    assert.equal(client.state, "ended");
+  }
+  // Five failures open each of the two circuits, and the budget is ten retries at least.
+  assert.ok(stage.calls.length <= 300 + 10 + 0.2 * 300, String(stage.calls.length));
 });
 
 /** Failures of the target, and of others. */

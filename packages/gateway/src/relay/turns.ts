@@ -4,6 +4,7 @@ import { afterFailure } from "../routing/after-failure.ts";
 import type { Refusal } from "../limits/types.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
 import { patienceWith } from "./patience.ts";
+import type { TargetState } from "../routing/target-state.ts";
 import { Room } from "./room.ts";
 import { Turn } from "./turn.ts";
 import type { ExchangeInput, RelayContext } from "./types.ts";
@@ -55,6 +56,10 @@ export class Turns {
   readonly #tried: PlannedAttempt[] = [];
   /** Who may be asked again. */
   readonly #again: PlannedAttempt[] = [];
+  /** Who may well be at work on this request still, or would only fail again: nobody waits for them. */
+  readonly #final = new Set<PlannedAttempt>();
+  /** Whose short pause is waited for although others are left. */
+  #staying: PlannedAttempt | undefined;
   /** Attempts that were for another credential only, which the model's `attempts` do not count. */
   #changes = 0;
 
@@ -90,6 +95,8 @@ export class Turns {
       skipped.push(coolingDown(planned.endpoint, wait, why));
     }
     if (this.count - this.#changes >= plan.model.attempts) return undefined;
+    const other = this.#other();
+    if (other !== undefined) return { planned: other, wait: 0 };
     const soon = this.#soonest(Math.min(longest, shortPause));
     return soon ?? this.#retry(left) ?? this.#soonest(longest);
   }
@@ -142,6 +149,8 @@ export class Turns {
     const place = this.#again.indexOf(planned);
     if (isWorthIt && place === -1) this.#again.push(planned);
     else if (!isWorthIt && place !== -1) this.#again.splice(place, 1);
+    if (isWorthIt) this.#final.delete(planned);
+    else this.#final.add(planned);
   }
 
   /** Puts a target before all others. */
@@ -161,10 +170,13 @@ export class Turns {
     this.#tried.push(planned);
     const target = health.target(endpoint, model);
     const { plan } = this.#input;
-    const patience = this.#patience(planned, now);
+    const patience = this.#patience(planned, target, now);
     const probe = target.circuit.takeProbe(now);
     const circuit = plan.model.circuit ?? {};
-    return new Turn({ planned, target, credential, patience, probe, stream, circuit }, health);
+    return new Turn(
+      { planned, target, credential, patience, others: this, probe, sentAt: now, stream, circuit },
+      health,
+    );
   }
 
   /** An attempt failed before anything was sent to the client: notes whether its target is worth another one. */
@@ -180,9 +192,12 @@ export class Turns {
     const { attempts, failover = defaultFailover } = this.#input.plan.model;
     const hasAttempts = this.count - this.#changes < attempts;
     if (pause > 0 && pause <= failover.stay && hasAttempts && this.#mayRetry(planned) && this.#spend(planned)) {
+      this.#staying = planned;
       return this.first(planned);
     }
     this.#note(planned, passes(why));
+    // Who asks for a pause answers after it.
+    if (credentialKinds.has(why.kind)) this.#final.delete(planned);
   }
 
   /** Some failures tell who else is worth asking. */
@@ -199,12 +214,11 @@ export class Turns {
     turn.ended(this.#context.clock.monotonic(), why);
   }
 
-  /** Milliseconds that a target has for beginning its answer. */
-  #patience(planned: PlannedAttempt, now: number): number {
+  /** Milliseconds that a target has for beginning its answer while others are left. */
+  #patience(planned: PlannedAttempt, target: TargetState, now: number): number {
     const { plan, body } = this.#input;
     const { failover = defaultFailover } = plan.model;
-    if (!failover.adaptive || !this.#hasOthers(planned)) return Infinity;
-    const target = this.#context.health.target(planned.endpoint, planned.model);
+    if (!failover.adaptive) return Infinity;
     return patienceWith(target, {
       patience: failover.patience,
       stream: body.stream,
@@ -215,28 +229,53 @@ export class Turns {
   }
 
   /** Whether somebody else is left who can be asked at once. */
-  #hasOthers(planned: PlannedAttempt): boolean {
+  hasOthers(planned: PlannedAttempt): boolean {
     const { health } = this.#context;
-    return this.#queue.some(
-      ({ endpoint, model }) =>
-        (endpoint !== planned.endpoint || model !== planned.model) &&
-        health.healthy(endpoint) &&
-        health.circuit(endpoint, model) !== "open" &&
-        health.cooldown(endpoint, model) === 0,
-    );
+    const isOther = ({ endpoint, model }: PlannedAttempt) =>
+      (endpoint !== planned.endpoint || model !== planned.model) &&
+      health.healthy(endpoint) &&
+      health.circuit(endpoint, model) !== "open" &&
+      health.cooldown(endpoint, model) === 0;
+    if (this.#queue.some(isOther)) return true;
+    return this.count - this.#changes < this.#input.plan.model.attempts && this.#other() !== undefined;
   }
 
-  /** The first in the queue that may be asked; when all circuits are open, the first. */
+  /** The first in the queue that may be asked; of those who all pause the soonest; if all circuits are open, the first. */
   #shift(skipped: Failure[]): PlannedAttempt | undefined {
     if (this.#queue.length === 0) return undefined;
     const { health } = this.#context;
-    const index = this.#queue.findIndex(({ endpoint, model }) => health.circuit(endpoint, model) !== "open");
-    if (index !== -1) return this.#queue.splice(index, 1)[0];
+    let best: PlannedAttempt | undefined;
+    let shortest = Infinity;
+    for (const each of this.#queue) {
+      if (health.circuit(each.endpoint, each.model) === "open") continue;
+      const wait = each === this.#staying ? 0 : health.cooldown(each.endpoint, each.model);
+      if (best !== undefined && wait >= shortest) continue;
+      best = each;
+      shortest = wait;
+      if (wait === 0) break;
+    }
+    this.#staying = undefined;
+    if (best !== undefined) {
+      this.#queue.splice(this.#queue.indexOf(best), 1);
+      return best;
+    }
     const planned = this.#queue.shift();
     // One try every request has; more of them at targets that are known to fail would make their trouble worse.
     if (planned === undefined || this.count === 0 || this.#spend(planned)) return planned;
     skipped.push(failure("overloaded", `${planned.endpoint} failed too often of late, and is not asked for now.`));
     return this.#shift(skipped);
+  }
+
+  /** When nobody else is left: a target that the plan did without, and that may be asked now. */
+  #other(): PlannedAttempt | undefined {
+    const { health } = this.#context;
+    const { spare, unwell } = this.#input.plan;
+    const isFree = (planned: PlannedAttempt) =>
+      !this.#tried.includes(planned) &&
+      health.healthy(planned.endpoint) &&
+      health.circuit(planned.endpoint, planned.model) !== "open" &&
+      health.cooldown(planned.endpoint, planned.model) === 0;
+    return unwell?.find(isFree) ?? spare?.find(isFree);
   }
 
   /** When nobody else is left: a target that failed in a way that may have passed. @param left Milliseconds. */
@@ -258,7 +297,8 @@ export class Turns {
     let best: NextTurn | undefined;
     for (const planned of this.#input.plan.attempts) {
       const wait = health.cooldown(planned.endpoint, planned.model);
-      if (wait === 0 || wait > (best?.wait ?? longest) || !this.#mayRetry(planned)) continue;
+      if (wait === 0 || wait > (best?.wait ?? longest) || this.#final.has(planned)) continue;
+      if (!this.#mayRetry(planned)) continue;
       best = { planned, wait };
     }
     if (best === undefined || !this.#spend(best.planned)) return undefined;

@@ -93,6 +93,19 @@ function ownedTargets(models: readonly VirtualModel[]): ReadonlyMap<string, read
   return owned;
 }
 
+/** The endpoints in whose place another one may be asked, by a virtual model or for a name that both have. */
+export function replaceable({ endpoints, listed, snapshot }: Catalog): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const { enabled, targets, strategy } of snapshot.models) {
+    if (!enabled || (targets.length < 2 && strategy !== "duplicate")) continue;
+    for (const { endpoint } of targets) found.add(endpoint);
+  }
+  const names = [...listed.values()].filter((holders) => holders.length > 1).flat();
+  const byPattern = endpoints.filter(({ modelPatterns }) => modelPatterns.length > 0);
+  for (const { name } of [...names, ...(byPattern.length > 1 ? byPattern : [])]) found.add(name);
+  return found;
+}
+
 /** Every name that a client may ask for, patterns left out, each once. */
 export function offeredNames(catalog: Catalog): readonly string[] {
   const names = new Set<string>();

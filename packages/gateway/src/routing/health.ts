@@ -216,8 +216,9 @@ export class Health implements TargetHealth {
       if (endpoint !== undefined && target.endpoint !== endpoint) continue;
       if (model !== undefined && target.model !== model) continue;
       target.circuit.reset();
-      target.pauses = 0;
-      target.stretchAt = undefined;
+      target.pauses.clear();
+      target.streamed.stretchAt = undefined;
+      target.whole.stretchAt = undefined;
     }
   }
 

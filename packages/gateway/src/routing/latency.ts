@@ -11,6 +11,8 @@ export class Latency {
   #peakAt = 0;
   #mean: number | undefined;
   #deviation = 0;
+  /** It was given up early: one attempt may take longer from this monotonic time on. Undefined if it was not. */
+  stretchAt: number | undefined;
 
   /** @param now Monotonic. */
   observe(value: number, now: number): void {

@@ -139,6 +139,18 @@ test("targets that cool down come last, the soonest first, and are not cut off b
   );
 });
 
+test("who is not well is left out, and remembered for when the others have failed", () => {
+  const health: TargetHealth = { ...unknownHealth, circuit: (place) => (place === "b" ? "open" : "closed") };
+  assert.deepEqual(attempts("m", health), ["a/1", "a/3"]);
+  const result = plan({ ...chat, model: "m" }, two, { ...atRest, health });
+  assert.ok(result.ok);
+  assert.deepEqual(
+    result.value.unwell?.map(({ endpoint: place, model: name, reason }) => [place, name, reason]),
+    [["b", "2", "its circuit is open"]],
+  );
+  assert.equal(result.value.excluded.length, 1);
+});
+
 test("what cannot take the request is left out, with the reason", () => {
   const result = plan({ ...chat, model: "partly" }, two, atRest);
   assert.ok(result.ok);

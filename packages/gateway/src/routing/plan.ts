@@ -40,11 +40,14 @@ export function plan(facts: RoutingFacts, catalog: Catalog, state: RoutingState)
   if (usual !== undefined) return usual;
   const attempts: PlannedAttempt[] = [];
   const spare: PlannedAttempt[] = [];
-  const add = (candidate: Candidate, reason: string, wait: number) => {
+  const planned = (candidate: Candidate, reason: string, wait: number): PlannedAttempt => {
     const { endpoint, model: actual, contextWindow, reasoning, prefill } = candidate;
-    const list = attempts.length < model.attempts ? attempts : spare;
     const credential = credentialFor(candidate, facts);
-    list.push({ endpoint, model: actual, reason, wait, contextWindow, reasoning, prefill, credential });
+    return { endpoint, model: actual, reason, wait, contextWindow, reasoning, prefill, credential };
+  };
+  const add = (candidate: Candidate, reason: string, wait: number) => {
+    const list = attempts.length < model.attempts ? attempts : spare;
+    list.push(planned(candidate, reason, wait));
   };
   for (const candidate of choice.order) {
     add(candidate, attempts.length === 0 ? (choice.why ?? candidate.place) : candidate.place, 0);
@@ -54,11 +57,13 @@ export function plan(facts: RoutingFacts, catalog: Catalog, state: RoutingState)
   if (isLast)
     for (const { candidate, why } of lastResort(leftOut)) add(candidate, `${why}, but nothing else is left`, 0);
   if (attempts.length === 0) return { ok: false, failure: nowhere(facts, [...excluded]) };
+  const unwell = isLast ? [] : leftOut.filter(({ hope }) => hope === 1);
   const value: Plan = {
     model,
     attempts,
     excluded: isLast ? [...excluded, ...rest(leftOut)] : [...excluded, ...leftOut.map(exclusion)],
     ...(spare.length === 0 ? {} : { spare }),
+    ...(unwell.length === 0 ? {} : { unwell: unwell.map(({ candidate, why }) => planned(candidate, why, 0)) }),
     ...(understood === undefined ? {} : { understood }),
     ...(choice.entry === undefined ? {} : { entry: choice.entry }),
   };

@@ -144,7 +144,7 @@ function change(each: Exclude<Step, { readonly do: "ask" }>, subject: Subject, k
       break;
     }
     case "succeed":
-      subject.health.target(`e${each.at}`, "m").circuit.succeeded();
+      subject.health.target(`e${each.at}`, "m").circuit.succeeded(subject.now);
       known.at(each.at).openUntil = undefined;
       break;
     case "health":

@@ -12,10 +12,8 @@ export class TargetState {
   readonly whole = new Latency();
   /** Attempts under way. */
   inFlight = 0;
-  /** Pauses in a row for which it named no time. */
-  pauses = 0;
-  /** It was given up early: one attempt may take longer from this monotonic time on. Undefined if it was not. */
-  stretchAt: number | undefined;
+  /** Pauses in a row for which it named no time, by credential. */
+  readonly pauses = new Map<number, number>();
   /** When it was last used, in monotonic milliseconds. */
   usedAt = 0;
 

@@ -254,6 +254,8 @@ export interface Plan {
   readonly excluded: readonly Exclusion[];
   /** What could be asked too, but is more than the model's attempts allow. */
   readonly spare?: readonly PlannedAttempt[];
+  /** What is left out since it is not well, and may be so by the time that the others have failed. */
+  readonly unwell?: readonly PlannedAttempt[];
   /** How the name was understood, where nobody has it as it stands. */
   readonly understood?: Understood;
   /** Whose turn it was, to be told to `Rota` when the plan is carried out. */

@@ -6,6 +6,7 @@ import { explain } from "../routing/explain.ts";
 import type { ExplainedRequest } from "../routing/explain.ts";
 import type { RecordedAttempt } from "../routing/record.ts";
 import type { TargetHealth } from "../routing/types.ts";
+import { ailmentsOf } from "./ailments.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Router } from "./router.ts";
 import { readModel } from "./surfaces/generate.ts";
@@ -52,6 +53,34 @@ export function addControlRoutes(router: Router, errors: Pick<Ingress, "writeErr
         document,
       };
       gateway.json(incoming, answer);
+    },
+  });
+  const { service } = gateway;
+  router.add("GET", ["/admin/api/ailments"], {
+    access: "admin",
+    errors,
+    about: { surface: "control", summary: "What keeps requests from targets at the moment" },
+    handle: (incoming) => gateway.json(incoming, { ailments: ailmentsOf(service) }),
+  });
+  // Those who mended something need not wait until the gateway finds out.
+  router.add("DELETE", ["/admin/api/ailments"], {
+    access: "admin",
+    errors,
+    about: {
+      surface: "control",
+      summary: "Has targets asked again that pause or failed: all, or those of one `endpoint` and `model`",
+      query: ["endpoint", "model"],
+    },
+    handle(incoming) {
+      const wish = new URLSearchParams(incoming.query);
+      const [endpoint, model] = [wish.get("endpoint") ?? undefined, wish.get("model") ?? undefined];
+      const { health, limits } = service.relay;
+      const before = health.ailments().length;
+      health.reset(endpoint, model);
+      limits?.forget(endpoint, model);
+      const ended = before - health.ailments().length;
+      service.report("info", `${ended} pauses and circuits were ended`);
+      gateway.json(incoming, { ended, ailments: ailmentsOf(service) });
     },
   });
 }

@@ -1,10 +1,9 @@
-import { createServer, STATUS_CODES } from "node:http";
+import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Ingress } from "../kernel/codec.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
-import type { Identity } from "../auth/identity.ts";
 import type { JsonObject } from "../kernel/json.ts";
 import type { Result } from "../kernel/result.ts";
 import { errorAnswer } from "../relay/error-answer.ts";
@@ -15,10 +14,11 @@ import { AddressGuard } from "./address-guard.ts";
 import { BodyBudget } from "./body.ts";
 import { answerPreflight, corsHeaders } from "./cors.ts";
 import { guard, isAllowedHost, isAllowedOrigin, isLoopback } from "./guard.ts";
-import { askerOf, callerOf, credentialsOf, newId, refuseAdmin, trustsPeer } from "./caller.ts";
+import { askerOf, callerOf, credentialsOf, newId, openCaller, refuseAdmin, trustsPeer } from "./caller.ts";
 import { addControlRoutes, controlPrefix } from "./control.ts";
 import { addOperationRoutes } from "./operation.ts";
 import type { Asker, Drainable, RelayOrder, Upgrade } from "./order.ts";
+import { rawAnswer } from "./raw-answer.ts";
 import { Router } from "./router.ts";
 import type { Incoming, Route } from "./router.ts";
 import type { RefusedRequest, Runtime, Service } from "./runtime.ts";
@@ -441,14 +441,9 @@ export class Gateway {
     for (const response of this.#active.values()) {
       if (response?.socket === socket && response.headersSent) return void socket.destroy();
     }
-    const { status, headers, body } = errorAnswer(this.#errors, why);
-    const flat = ["x-request-id", newId(), ...headers, "connection", "close"];
-    const head = flat.map((text, index) => (index % 2 === 0 ? `${text}: ` : `${text}\r\n`)).join("");
-    socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n`), body]));
+    socket.end(rawAnswer(errorAnswer(this.#errors, why), newId()));
     setTimeout(() => socket.destroy(), lingerTime).unref();
   }
 }
-
-const openCaller: Result<Identity> = { ok: true, value: { kind: "open" } };
 
 function ignore(): void {}

@@ -1,16 +1,10 @@
 import type { Ingress } from "../kernel/codec.ts";
-import { mayManage } from "../auth/identity.ts";
-import { failure } from "../kernel/failure.ts";
-import { compact } from "../kernel/json.ts";
-import type { JsonObject } from "../kernel/json.ts";
+import { ailmentsOf } from "./ailments.ts";
 import type { Gateway } from "./gateway.ts";
 import { describeApi } from "./openapi.ts";
 import type { Route, Router } from "./router.ts";
 
 const plain = "text/plain";
-
-/** Most targets that are not well of which the health answer tells. */
-const mostAilments = 200;
 
 /**
  * Health and metrics. The public ones answer from memory and never call a model or an upstream, however often they are
@@ -19,12 +13,12 @@ const mostAilments = 200;
 export function addOperationRoutes(router: Router, errors: Pick<Ingress, "writeError">, gateway: Gateway): void {
   const { service } = gateway;
   const route = (
-    about: readonly [access: Route["access"], summary: string, type: string],
+    about: readonly [access: Route["access"], summary: string, type: string, ...query: string[]],
     handle: Route["handle"],
   ) => ({
     access: about[0],
     errors,
-    about: { surface: "operation", summary: about[1], answers: [about[2]] } as const,
+    about: { surface: "operation", summary: about[1], answers: [about[2]], query: about.slice(3) } as const,
     handle,
   });
   const alive = route(["public", "Whether it runs", plain], (incoming) => gateway.text(incoming, 200, "ok\n"));
@@ -44,24 +38,6 @@ export function addOperationRoutes(router: Router, errors: Pick<Ingress, "writeE
       : {};
     gateway.json(incoming, { status, ...detail }, troubles.length === 0 ? 200 : 503);
   });
-  const pauses = route(["operator", "Who is left alone at the moment, and why", "application/json"], (incoming) =>
-    gateway.json(incoming, { ailments: ailmentsOf(service) }),
-  );
-  const resume = route(
-    ["operator", "Ends pauses: of all, or of one `endpoint` and `model`", "application/json"],
-    (incoming) => {
-      if (incoming.identity === undefined || !mayManage(incoming.identity)) {
-        const why = failure("forbidden", "A key that may use some models only may not end pauses.");
-        return gateway.refuse(incoming, errors, why);
-      }
-      const query = new URLSearchParams(incoming.query);
-      const [endpoint, model] = [query.get("endpoint") ?? undefined, query.get("model") ?? undefined];
-      service.relay.health.reset(endpoint, model);
-      service.relay.limits?.forget(endpoint, model);
-      service.report("info", "pauses were ended");
-      gateway.json(incoming, { ailments: ailmentsOf(service) });
-    },
-  );
   const metrics = route(["operator", "Figures for Prometheus", plain], (incoming) => {
     service.metrics().then(
       (text) => gateway.text(incoming, 200, text, "text/plain; version=0.0.4; charset=utf-8"),
@@ -87,15 +63,6 @@ export function addOperationRoutes(router: Router, errors: Pick<Ingress, "writeE
   router.add("GET", ["/readyz", "/health/readiness"], ready);
   router.add("GET", ["/health"], health);
   router.add("GET", ["/metrics"], metrics);
-  router.add("GET", ["/admin/api/pauses"], pauses);
-  router.add("DELETE", ["/admin/api/pauses"], resume);
   router.add("GET", ["/"], root);
   router.add("GET", ["/openapi.json"], openapi);
-}
-
-function ailmentsOf({ relay }: Gateway["service"]): readonly JsonObject[] {
-  return relay.health
-    .ailments()
-    .slice(0, mostAilments)
-    .map((ailment) => compact({ ...ailment }));
 }

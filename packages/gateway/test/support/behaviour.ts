@@ -104,8 +104,8 @@ interface Behaviours {
   "slow-first-token": StreamShape & { readonly delay: number; readonly heartbeat?: number };
   /** The stream ends too early, after so many events. */
   cut: StreamShape & { readonly after: number; readonly how: CutStyle };
-  /** The stream falls silent after so many events, optionally but for comments. */
-  stall: StreamShape & { readonly after: number; readonly heartbeat?: number };
+  /** The stream falls silent after so many events, optionally but for comments; for good, or for so long. */
+  stall: StreamShape & { readonly after: number; readonly heartbeat?: number; readonly resume?: number };
   /** An event that is no JSON after so many good ones; the rest of the stream follows. */
   malformed: StreamShape & { readonly after: number; readonly payload?: string };
   /** An error event after so many good ones, and then the stream's end, or nothing more. */

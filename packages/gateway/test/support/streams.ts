@@ -108,7 +108,10 @@ export async function cut(exchange: Exchange, behaviour: BehaviourOf<"cut">): Pr
 export async function stall(exchange: Exchange, behaviour: BehaviourOf<"stall">): Promise<void> {
   streamHead(exchange, behaviour);
   await writeFirst(exchange, behaviour);
-  await heartbeats(exchange, behaviour.heartbeat, endless);
+  await heartbeats(exchange, behaviour.heartbeat, behaviour.resume ?? endless);
+  const rest = payloadsOf(exchange, behaviour).slice(behaviour.after);
+  await writeAll(exchange, behaviour, frame(rest, behaviour.framing ?? {}));
+  exchange.response.end();
 }
 
 export async function malformed(exchange: Exchange, behaviour: BehaviourOf<"malformed">): Promise<void> {

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { request } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { after, describe, test } from "node:test";
-import { ask, rowOf } from "./support/exchange.ts";
-import type { Outcome } from "./support/exchange.ts";
-import { startHouse } from "./support/house.ts";
-import { field, readStream } from "./support/read-stream.ts";
-import { startUpstream } from "./support/upstream.ts";
-import type { Behaviour, Call } from "./support/upstream.ts";
+import { ask, rowOf } from "../support/exchange.ts";
+import type { Outcome } from "../support/exchange.ts";
+import { startHouse } from "../support/house.ts";
+import { field, readStream } from "../support/read-stream.ts";
+import { startUpstream } from "../support/upstream.ts";
+import type { Behaviour, Call } from "../support/upstream.ts";
 
 /**
  * Answers that break off, through a whole gateway: two upstreams behind one virtual model per way of rescue. The
