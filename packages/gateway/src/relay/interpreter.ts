@@ -3,6 +3,7 @@ import type { AnswerEvent } from "../kernel/event.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
 import { parseExactObject } from "../codecs/shared/exact.ts";
+import { isJsonObject } from "../kernel/json.ts";
 import type { Json, JsonObject } from "../kernel/json.ts";
 import type { Machine } from "../kernel/machine.ts";
 import { readField, scanObject } from "../wire/json-scan.ts";
@@ -276,8 +277,9 @@ export function tapWhole(
   options: TapOptions & { readonly echoModel: string | undefined },
 ): WholeAnswer {
   const tap = codec.egress.tap(options);
-  const body = parseObject(bytes);
-  if (body === undefined) tap.seen.failure = notJson();
+  // Nothing of it is written again, so that the digits of large numbers do not matter.
+  const body = parseJson(bytes.toString("utf8"));
+  if (!isJsonObject(body)) tap.seen.failure = notJson();
   else tap.whole(body);
   const renamed = options.echoModel === undefined ? undefined : renameModel(codec, bytes, options.echoModel);
   return { bytes: renamed ?? bytes, seen: tap.seen };

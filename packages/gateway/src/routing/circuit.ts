@@ -31,6 +31,10 @@ export class Circuit {
   /** The probe that closed it, and how many successes there had been by then. */
   #closedBy: { readonly probe: Probe; readonly successes: number } | undefined;
 
+  get isClosed(): boolean {
+    return this.#open === undefined;
+  }
+
   state(now: number): CircuitState {
     if (this.#open === undefined) return "closed";
     return this.#probe !== undefined || now < this.#open.probeAt ? "open" : "half-open";

@@ -3,14 +3,9 @@ import { defaultCircuit } from "./circuit.ts";
 import { Cooldowns } from "./cooldowns.ts";
 import type { Cooling } from "./cooldowns.ts";
 import { RetryBudget } from "./retry-budget.ts";
-import { TargetState } from "./target-state.ts";
+import type { TargetState } from "./target-state.ts";
+import { Targets } from "./targets.ts";
 import type { CircuitSettings, CircuitState, TargetHealth } from "./types.ts";
-
-/** Most targets whose state is kept; clients may name any model of an endpoint. */
-const mostTargets = 10_000;
-
-/** A target that was not used for so long may be forgotten; milliseconds. */
-const memory = 600_000;
 
 /** What is known of an endpoint as a whole. */
 interface EndpointState {
@@ -79,7 +74,7 @@ export class Health implements TargetHealth {
   limits: TargetLimits | undefined;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #endpoints = new Map<string, EndpointState>();
-  readonly #targets = new Map<string, TargetState>();
+  readonly #targets = new Targets();
 
   /** @param random Gives numbers from 0 to 1, the latter left out. */
   constructor(clock: Pick<Clock, "monotonic">, random: () => number = () => 0) {
@@ -93,9 +88,7 @@ export class Health implements TargetHealth {
     this.circuitSettings = circuit;
     const names = new Set(endpoints.map(({ name }) => name));
     for (const name of this.#endpoints.keys()) if (!names.has(name)) this.#endpoints.delete(name);
-    for (const [key, target] of this.#targets) {
-      if (!names.has(target.endpoint) && target.inFlight === 0) this.#targets.delete(key);
-    }
+    this.#targets.keep(names);
     for (const { name, credentials, cooldown } of endpoints) {
       const state = this.endpoint(name);
       state.credentials = credentials;
@@ -120,15 +113,7 @@ export class Health implements TargetHealth {
   }
 
   target(endpoint: string, model: string): TargetState {
-    const key = `${endpoint}/${model}`;
-    let state = this.#targets.get(key);
-    if (state === undefined) {
-      if (this.#targets.size >= mostTargets) this.#sweep();
-      state = new TargetState(endpoint, model);
-      this.#targets.set(key, state);
-    }
-    state.usedAt = this.#clock.monotonic();
-    return state;
+    return this.#targets.of(endpoint, model, this.#clock.monotonic());
   }
 
   cooldown(endpoint: string, model: string): number {
@@ -141,15 +126,16 @@ export class Health implements TargetHealth {
   }
 
   circuit(endpoint: string, model: string): CircuitState {
-    return this.#targets.get(`${endpoint}/${model}`)?.circuit.state(this.#clock.monotonic()) ?? "closed";
+    const circuit = this.#targets.get(endpoint, model)?.circuit;
+    return circuit === undefined || circuit.isClosed ? "closed" : circuit.state(this.#clock.monotonic());
   }
 
   latency(endpoint: string, model: string): number | undefined {
-    return this.#targets.get(`${endpoint}/${model}`)?.streamed.peak(this.#clock.monotonic());
+    return this.#targets.get(endpoint, model)?.streamed.peak(this.#clock.monotonic());
   }
 
   inFlight(endpoint: string, model: string): number {
-    return this.#targets.get(`${endpoint}/${model}`)?.inFlight ?? 0;
+    return this.#targets.get(endpoint, model)?.inFlight ?? 0;
   }
 
   healthy(endpoint: string): boolean {
@@ -195,7 +181,7 @@ export class Health implements TargetHealth {
   /** What metrics tell of every endpoint. */
   figures(): readonly EndpointFigures[] {
     const now = this.#clock.monotonic();
-    const open = [...this.#targets.values()].filter(({ circuit }) => circuit.state(now) !== "closed");
+    const open = this.#targets.all().filter(({ circuit }) => circuit.state(now) !== "closed");
     const cooling = this.cooldowns.all();
     return [...this.#endpoints].map(([endpoint, { turned, budget, healthy }]) => ({
       endpoint,
@@ -212,7 +198,7 @@ export class Health implements TargetHealth {
   /** Makes targets as if nothing had gone wrong: those of an endpoint, one of them, or all. */
   reset(endpoint?: string, model?: string): void {
     this.cooldowns.reset(endpoint, model);
-    for (const target of this.#targets.values()) {
+    for (const target of this.#targets.all()) {
       if (endpoint !== undefined && target.endpoint !== endpoint) continue;
       if (model !== undefined && target.model !== model) continue;
       target.circuit.reset();
@@ -236,24 +222,13 @@ export class Health implements TargetHealth {
       why,
       wait: Math.ceil(until - now),
     }));
-    const open = [...this.#targets.values()]
+    const open = this.#targets
+      .all()
       .filter(({ circuit }) => circuit.state(now) !== "closed")
       .map(({ endpoint, model, circuit }): Ailment => {
         return { endpoint, model, state: "circuit", why: circuit.state(now), wait: Math.ceil(circuit.wait(now)) };
       });
     return [...unhealthy, ...cooling, ...open];
-  }
-
-  /** Forgets targets that are at rest and, if these are too few, any that are not under way. */
-  #sweep(): void {
-    const now = this.#clock.monotonic();
-    for (const [key, target] of this.#targets) {
-      if (target.inFlight === 0 && now - target.usedAt > memory) this.#targets.delete(key);
-    }
-    for (const [key, target] of this.#targets) {
-      if (this.#targets.size <= mostTargets / 2) break;
-      if (target.inFlight === 0) this.#targets.delete(key);
-    }
   }
 }
 
