@@ -587,6 +587,29 @@ test("when all credentials pause the next target is asked", () => {
   assert.equal(stage.health.cooldown("first", "actual"), 30_000);
 });
 
+test("each target has all its credentials, however many another one has gone through", () => {
+  using stage = new Stage();
+  stage.health.know(["first", "second"].map((name) => ({ name, credentials: 2 })));
+  const client = stage.ask();
+  for (let count = 0; count < 3; count++) stage.refuse(429, { "retry-after": "60" });
+  stage.answer();
+  assert.equal(client.status, 200);
+  assert.deepEqual(stage.ended, ["first rate-limited", "first rate-limited", "second rate-limited", "second ok"]);
+});
+
+test("the credentials that one target has gone through are no retries of another", () => {
+  using stage = new Stage({ attempts: 10 });
+  stage.health.know([{ name: "first", credentials: 3 }]);
+  const client = stage.ask();
+  for (let count = 0; count < 3; count++) stage.refuse(429, { "retry-after": "60" });
+  for (let count = 0; count < 5; count++) {
+    stage.refuse(500);
+    stage.pass(1000);
+  }
+  assert.equal(client.state, "ended");
+  assert.equal(stage.ended.filter((attempt) => attempt === "second upstream-error").length, 3);
+});
+
 /** What a refusal pauses, and for how long. */
 const pauses: readonly (readonly [
   what: string,

@@ -60,8 +60,8 @@ export class Turns {
   readonly #final = new Set<PlannedAttempt>();
   /** Whose short pause is waited for although others are left. */
   #staying: PlannedAttempt | undefined;
-  /** Attempts that were for another credential only, which the model's `attempts` do not count. */
-  #changes = 0;
+  /** Who was tried once more for the sake of another credential only, which the model's `attempts` do not count. */
+  readonly #changed: PlannedAttempt[] = [];
 
   constructor(input: ExchangeInput, context: RelayContext) {
     this.#input = input;
@@ -73,6 +73,11 @@ export class Turns {
   /** Attempts so far. */
   get count(): number {
     return this.#tried.length;
+  }
+
+  /** Attempts that the model still allows. */
+  get #attemptsLeft(): number {
+    return this.#input.plan.model.attempts - this.count + this.#changed.length;
   }
 
   /** The next target, if there is one. @param skipped Is told why a target that was left is not asked. */
@@ -94,7 +99,7 @@ export class Turns {
       const { why } = health.cooldowns.running(planned.endpoint, planned.model, 0) ?? {};
       skipped.push(coolingDown(planned.endpoint, wait, why));
     }
-    if (this.count - this.#changes >= plan.model.attempts) return undefined;
+    if (this.#attemptsLeft <= 0) return undefined;
     const other = this.#other();
     if (other !== undefined) return { planned: other, wait: 0 };
     const soon = this.#soonest(Math.min(longest, shortPause));
@@ -185,13 +190,14 @@ export class Turns {
     const { endpoint, model } = planned;
     this.#reorder(planned, why);
     const pause = health.cooldown(endpoint, model);
-    if (credentialKinds.has(why.kind) && pause === 0 && this.#changes < health.endpoint(endpoint).credentials - 1) {
-      this.#changes++;
+    const others = health.endpoint(endpoint).credentials - 1;
+    if (credentialKinds.has(why.kind) && pause === 0 && times(this.#changed, planned) < others) {
+      this.#changed.push(planned);
       return this.first(planned);
     }
-    const { attempts, failover = defaultFailover } = this.#input.plan.model;
-    const hasAttempts = this.count - this.#changes < attempts;
-    if (pause > 0 && pause <= failover.stay && hasAttempts && this.#mayRetry(planned) && this.#spend(planned)) {
+    const { failover = defaultFailover } = this.#input.plan.model;
+    const isShort = pause > 0 && pause <= failover.stay;
+    if (isShort && this.#attemptsLeft > 0 && this.#mayRetry(planned) && this.#spend(planned)) {
       this.#staying = planned;
       return this.first(planned);
     }
@@ -203,9 +209,8 @@ export class Turns {
   /** Some failures tell who else is worth asking. */
   #reorder(planned: PlannedAttempt, why: Failure): void {
     const { attempts, spare = [] } = this.#input.plan;
-    const left = this.#input.plan.model.attempts - (this.count - this.#changes);
     const untried = [...spare, ...attempts].filter((each) => !this.#tried.includes(each));
-    const queue = afterFailure(why, planned, { queue: this.#queue, spare: untried, left });
+    const queue = afterFailure(why, planned, { queue: this.#queue, spare: untried, left: this.#attemptsLeft });
     if (queue !== this.#queue) this.#queue.splice(0, this.#queue.length, ...queue);
   }
 
@@ -237,7 +242,7 @@ export class Turns {
       health.circuit(endpoint, model) !== "open" &&
       health.cooldown(endpoint, model) === 0;
     if (this.#queue.some(isOther)) return true;
-    return this.count - this.#changes < this.#input.plan.model.attempts && this.#other() !== undefined;
+    return this.#attemptsLeft > 0 && this.#other() !== undefined;
   }
 
   /** The first in the queue that may be asked; of those who all pause the soonest; if all circuits are open, the first. */
@@ -285,7 +290,7 @@ export class Turns {
       const { endpoint, model } = planned;
       if (health.cooldown(endpoint, model) > 0 || health.circuit(endpoint, model) === "open") continue;
       if (!this.#mayRetry(planned) || !this.#spend(planned)) continue;
-      const wait = health.random() * firstDelay * 2 ** (this.#timesTried(planned) - 1);
+      const wait = health.random() * firstDelay * 2 ** (times(this.#tried, planned) - 1);
       return wait < left ? { planned, wait } : undefined;
     }
     return undefined;
@@ -310,12 +315,8 @@ export class Turns {
     return wait * (1 + jitter * this.#context.health.random());
   }
 
-  #timesTried(planned: PlannedAttempt): number {
-    return this.#tried.filter((each) => each === planned).length;
-  }
-
   #mayRetry(planned: PlannedAttempt): boolean {
-    return this.#timesTried(planned) - this.#changes <= mostRetries;
+    return times(this.#tried, planned) - times(this.#changed, planned) <= mostRetries;
   }
 
   /** Takes one retry out of the gateway's and the endpoint's budgets, if both have one. */
@@ -339,6 +340,11 @@ export class Turns {
  */
 function passes({ kind, unsent, upstreamStatus = 0 }: Failure): boolean {
   return unsent === true || kind === "overloaded" || (kind === "upstream-error" && upstreamStatus >= 500);
+}
+
+/** How often somebody is in a list. */
+function times(list: readonly PlannedAttempt[], planned: PlannedAttempt): number {
+  return list.filter((each) => each === planned).length;
 }
 
 function coolingDown(endpoint: string, wait: number, why: FailureKind = "rate-limited"): Failure {
