@@ -146,6 +146,25 @@ for (const [name, kind, act] of failing) {
   });
 }
 
+/** How providers say for how long nobody should come again, in headers and in bodies. */
+const waits: readonly (readonly [headers: { readonly [name: string]: string }, body: object, wait: number])[] = [
+  [{ "retry-after": "3" }, {}, 3000],
+  [{ "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "7s" }, {}, 7000],
+  [{}, { error: { resets_in_seconds: 9 } }, 9000],
+];
+test("one that is refused tells for how long, in whatever words its provider has for it", () => {
+  for (const [headers, body, wait] of waits) {
+    const { calls, events } = play(true);
+    calls[1].head(429, { ...json, ...headers });
+    calls[1].data(JSON.stringify(body));
+    calls[1].end();
+    assert.deepEqual(
+      failuresOf(events).map(({ kind, retryAfter }) => [kind, retryAfter]),
+      [["rate-limited", wait]],
+    );
+  }
+});
+
 test("what goes wrong behind the end of one is nothing", () => {
   const { calls, events, ends } = play(true);
   calls[0].head(200, eventStream);

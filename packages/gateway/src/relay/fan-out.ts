@@ -6,18 +6,15 @@ import type { Failure } from "../kernel/failure.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { CanonicalRequest } from "../kernel/request.ts";
 import type { Usage } from "../kernel/usage.ts";
-import { readRetryAfter } from "../wire/headers.ts";
-import { DecodedStream, parseJson, readWhole } from "./interpreter.ts";
+import { DecodedStream, readWhole } from "./interpreter.ts";
 import type { TranslationOptions } from "./interpreter.ts";
 import { redactFailure } from "./redact.ts";
 import { claimedShape, isLines, shapeOf } from "./shape.ts";
 import type { Shape } from "./shape.ts";
+import { errorBodyLimit, headWait, readUpstreamError } from "./upstream-error.ts";
 
 /** Most answers that are asked for side by side. */
 export const mostCalls = 16;
-
-/** Most bytes of an upstream's error body that are read. */
-const errorBodyLimit = 65_536;
 
 type EventReceiver = Parameters<EventBackend["run"]>[1];
 
@@ -91,7 +88,8 @@ class Side implements WireReceiver {
   #body: Buffer[] = [];
   #bytes = 0;
   #status = 0;
-  #retryAfter: number | undefined;
+  /** Milliseconds that the head of an error asks to wait. */
+  #wait: number | undefined;
   #claimed: Shape | undefined;
   #shape: Shape | undefined;
   #stream: DecodedStream | undefined;
@@ -107,7 +105,7 @@ class Side implements WireReceiver {
 
   head(status: number, header: (name: string) => string | undefined): void {
     this.#status = status;
-    this.#retryAfter = readRetryAfter(header, this.#parts.now());
+    if (!this.#isGood) this.#wait = headWait(status, header, this.#parts.now());
     this.#claimed = claimedShape(header("content-type"));
   }
 
@@ -153,9 +151,9 @@ class Side implements WireReceiver {
   }
 
   #error(): Failure {
-    const text = this.#parts.backend.redact(Buffer.concat(this.#body).toString("utf8"));
-    const why = this.#parts.codec.egress.readError(this.#status, parseJson(text));
-    return this.#retryAfter === undefined ? why : { ...why, retryAfter: this.#retryAfter };
+    const { backend, codec, now } = this.#parts;
+    const text = backend.redact(Buffer.concat(this.#body).toString("utf8"));
+    return readUpstreamError(codec, { status: this.#status, text, wait: this.#wait, now: now() });
   }
 
   #events(events: readonly AnswerEvent[]): void {

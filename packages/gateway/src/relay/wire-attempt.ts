@@ -3,29 +3,17 @@ import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
 import { operations } from "../kernel/protocol.ts";
 import type { Protocol } from "../kernel/protocol.ts";
-import { readRetryAfter } from "../wire/headers.ts";
 import { readQuotes } from "../wire/quota.ts";
-import { readBodyWait, readWait } from "../wire/reset.ts";
 import { Attempt, tooLarge } from "./attempt.ts";
 import type { AttemptParts } from "./attempt.ts";
-import {
-  parseJson,
-  readWhole,
-  TappedStream,
-  tapWhole,
-  TranslatedStream,
-  UnreadStream,
-  writeWhole,
-} from "./interpreter.ts";
+import { readWhole, TappedStream, tapWhole, TranslatedStream, UnreadStream, writeWhole } from "./interpreter.ts";
 import type { Interpreter, TranslationOptions } from "./interpreter.ts";
 import { newObservation } from "./observer.ts";
 import { redactFailure } from "./redact.ts";
 import { claimedShape, isLines, shapeOf } from "./shape.ts";
 import type { Shape } from "./shape.ts";
 import type { PreparedCall } from "./prepare.ts";
-
-/** Most bytes of an upstream's error body that are read. */
-const errorBodyLimit = 65_536;
+import { errorBodyLimit, headWait, readUpstreamError } from "./upstream-error.ts";
 
 /** An attempt at a backend that carries bytes. */
 export class WireAttempt extends Attempt implements WireReceiver {
@@ -37,7 +25,8 @@ export class WireAttempt extends Attempt implements WireReceiver {
   /** What the content type says of it. */
   #claimed: Shape | undefined;
   #status = 0;
-  #retryAfter: number | undefined;
+  /** Milliseconds that the head of an error asks to wait. */
+  #wait: number | undefined;
   #interpreter: Interpreter | undefined;
   #body: Buffer[] = [];
   #bodyBytes = 0;
@@ -87,8 +76,7 @@ export class WireAttempt extends Attempt implements WireReceiver {
       this.#shape = "error";
       // What is said of an error is not worth more patience than a pause in an answer.
       this.lastAt = this.context.clock.monotonic();
-      const now = this.context.clock.now();
-      this.#retryAfter = readRetryAfter(header, now) ?? (status === 429 ? readWait(header, now) : undefined);
+      this.#wait = headWait(status, header, this.context.clock.now());
       return;
     }
     this.giveUp(
@@ -215,11 +203,8 @@ export class WireAttempt extends Attempt implements WireReceiver {
       const message = `${this.endpoint.name} has no route for ${protocol} (it answered ${this.#status}); check its URL.`;
       return failure("unserved", message, { upstreamStatus: this.#status });
     }
-    const body = parseJson(text);
-    const why = this.#call.codec.egress.readError(this.#status, body);
-    const asked = this.#status === 429 ? readBodyWait(body, this.context.clock.now()) : undefined;
-    const retryAfter = this.#retryAfter ?? why.retryAfter ?? asked;
-    return retryAfter === undefined ? why : { ...why, retryAfter };
+    const now = this.context.clock.now();
+    return readUpstreamError(this.#call.codec, { status: this.#status, text, wait: this.#wait, now });
   }
 }
 
