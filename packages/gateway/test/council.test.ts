@@ -89,30 +89,34 @@ test("members see the client's images", async () => {
   }
 });
 
-test("a client that leaves in the middle stops the members, and its key is charged for what they may have read", async () => {
-  const { key } = await house.issue({ limits: { tokensPerDay: 100_000 } });
-  const asked = async (model: string, signal?: AbortSignal) =>
-    fetch(`${house.url}/v1/chat/completions`, {
-      method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
-      body: JSON.stringify({ model, max_tokens: 2000, messages: [{ role: "user", content: "Hello" }] }),
-      ...(signal && { signal }),
-    });
-  for (const name of names) upstreams[name].script({ kind: "silence" });
-  const before = upstreams.left.count;
-  const leaving = new AbortController();
-  const left = asked("council/left", leaving.signal).catch(() => undefined);
-  await upstreams.left.reached(before + 1);
-  leaving.abort();
-  await left;
-  await upstreams.left.calls.at(-1)?.ended;
-  assert.equal(upstreams.left.calls.at(-1)?.aborted, true);
-  for (const name of names) upstreams[name].script(says(name));
-  const response = await asked("council/next");
-  await response.body?.cancel();
-  const remaining = Number(response.headers.get("x-ratelimit-remaining-tokens"));
-  assert.ok(remaining < 98_000, `${remaining} are left`);
-});
+for (const stream of [true, false]) {
+  const mode = stream ? "streamed" : "unstreamed";
+  test(`a client that leaves in the middle stops the members, and its key is charged for what they may have used, ${mode}`, async () => {
+    const { key } = await house.issue({ limits: { tokensPerDay: 100_000 } });
+    const asked = async (model: string, more: object, signal?: AbortSignal) =>
+      fetch(`${house.url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+        body: JSON.stringify({ model, max_tokens: 2000, messages: [{ role: "user", content: "Hello" }], ...more }),
+        ...(signal && { signal }),
+      });
+    for (const name of names) upstreams[name].script({ kind: "silence" });
+    const before = upstreams.left.count;
+    const leaving = new AbortController();
+    const left = asked("council/left", { stream }, leaving.signal).catch(() => undefined);
+    await upstreams.left.reached(before + 1);
+    leaving.abort();
+    await left;
+    await upstreams.left.calls.at(-1)?.ended;
+    assert.equal(upstreams.left.calls.at(-1)?.aborted, true);
+    for (const name of names) upstreams[name].script(says(name));
+    // Unstreamed, for its head says what is left when it was settled.
+    const response = await asked("council/next", {});
+    await response.body?.cancel();
+    const remaining = Number(response.headers.get("x-ratelimit-remaining-tokens"));
+    assert.ok(remaining < 98_000, `${remaining} are left`);
+  });
+}
 
 test("no council is held over embeddings", async () => {
   for (const name of names) upstreams[name].script(says(name));

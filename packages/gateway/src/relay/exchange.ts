@@ -367,7 +367,9 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
       attempt === undefined ? this.#council?.spent : { planned: attempt.planned, usage: attempt.seen.usage };
     // Before all that is left open in the limits is taken for never sent.
     if (this.#race !== undefined) this.#dismiss(this.#race.running.filter((other) => other !== attempt));
-    this.#limited?.settle({ seen: attempt?.seen ?? spent, target: spent?.planned }, why);
+    // A council's members answer whole.
+    const isWhole = attempt === undefined || !this.#input.body.stream;
+    this.#limited?.settle({ seen: attempt?.seen ?? spent, target: spent?.planned, isWhole }, why);
     this.#context.observer.settled({
       ...fromAttempt(attempt),
       usage: spent?.usage,

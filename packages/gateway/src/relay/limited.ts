@@ -86,12 +86,10 @@ export class LimitedExchange {
   }
 
   /** The exchange is over: what its key and model are charged, and whatever was left open. */
-  settle(
-    { seen, target }: { readonly seen?: Seen | undefined; readonly target?: PlannedAttempt | undefined },
-    why?: Failure,
-  ): void {
+  settle({ seen, target, isWhole }: Spent, why?: Failure): void {
     this.#isOver = true;
-    const used = seen === undefined || target === undefined ? none : this.used(seen, why);
+    const input = isWhole ? undefined : this.#foreseen.input;
+    const used = seen === undefined || target === undefined ? none : usedBy(seen, why, input);
     // What nobody knows stays as it was foreseen.
     const money =
       used === none
@@ -155,6 +153,14 @@ export class LimitedExchange {
     this.#entries.delete(entry);
     admission.refused(refusedBy(refusal), refusal);
   }
+}
+
+/** What an exchange is charged for. */
+interface Spent {
+  readonly seen?: Seen | undefined;
+  readonly target?: PlannedAttempt | undefined;
+  /** It came whole, or would have: how much of it was written when it was cut off nobody knows. */
+  readonly isWhole: boolean;
 }
 
 /** What an upstream refused, it did not charge. */
