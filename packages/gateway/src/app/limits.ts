@@ -3,9 +3,10 @@ import type { Config } from "../config/types.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { Limits } from "../limits/limits.ts";
 import { MemoryLimitStore } from "../limits/memory.ts";
-import { credentialId, scopeOf } from "../limits/rules.ts";
+import { credentialId, scopeName, scopeOf } from "../limits/rules.ts";
 import type { Rule, Scope, ScopeKind } from "../limits/rules.ts";
 import type { LimitStore } from "../limits/types.ts";
+import { beginOf } from "../limits/window.ts";
 import type { Catalog } from "../routing/catalog.ts";
 import type { Store, UsedRow } from "../store/ports.ts";
 import { priceOf } from "./assemble.ts";
@@ -32,7 +33,7 @@ export function restoreLimits(limits: Limits, config: Config, { store, clock }: 
   const scopes = new Map<string, { readonly scope: Scope; readonly rules: readonly Rule[] }>();
   const add = (scope: Scope | undefined) => {
     const rules = scope?.rules.filter(({ period }) => period !== "minute") ?? [];
-    if (scope !== undefined && rules.length > 0) scopes.set(`${scope.kind}:${scope.id}`, { scope, rules });
+    if (scope !== undefined && rules.length > 0) scopes.set(scopeName(scope), { scope, rules });
   };
   for (const key of store.keys.snapshot()) if (key.revokedAt === undefined) add(scopeOf("key", key.id, key.limits));
   for (const { name, listed } of config.access.fixedKeys) add(scopeOf("key", listedKeyId(name), listed?.limits));
@@ -51,51 +52,38 @@ export function restoreLimits(limits: Limits, config: Config, { store, clock }: 
   for (const model of config.models) add(scopeOf("model", model.name, model.limits));
   if (scopes.size === 0) return;
   const now = clock.now();
-  for (const row of store.ledger.used(Math.min(now - day, beginOfMonth(now)))) {
-    for (const [kind, id] of holdersOf(row)) {
-      const found = id === undefined ? undefined : scopes.get(`${kind}:${id}`);
-      for (const rule of found?.rules ?? []) if (found !== undefined) restore(limits, { ...found, rule, row, now });
-    }
+  const count = (kind: ScopeKind, id: string | undefined, row: UsedRow) => {
+    const found = id === undefined ? undefined : scopes.get(scopeName({ kind, id }));
+    if (found === undefined) return;
+    for (const rule of found.rules) restore(limits.store, { scope: found.scope, rule, row, now });
+  };
+  for (const row of store.ledger.used(Math.min(now - day, beginOf(now, true, 0)))) {
+    count("key", row.keyId, row);
+    count("endpoint", row.endpoint, row);
+    count("model", row.model, row);
     // The ledger does not say with which of them; they are used in turn.
     const used = credentials.get(row.endpoint ?? "") ?? [];
-    for (const id of used) {
-      const found = scopes.get(`credential:${id}`);
-      const share = { ...row, tokens: Math.ceil(row.tokens / used.length) };
-      for (const rule of found?.rules ?? [])
-        if (found !== undefined) restore(limits, { ...found, rule, row: share, now });
-    }
+    const share = { ...row, tokens: Math.ceil(row.tokens / used.length) };
+    for (const id of used) count("credential", id, share);
   }
 }
 
-function holdersOf({ keyId, endpoint, model }: UsedRow): readonly (readonly [ScopeKind, string | undefined])[] {
-  return [
-    ["key", keyId],
-    ["endpoint", endpoint],
-    ["model", model],
-  ];
+/** What is restored of one limit. */
+interface Past {
+  readonly scope: Scope;
+  readonly rule: Rule;
+  readonly row: UsedRow;
+  /** Milliseconds since 1970. */
+  readonly now: number;
 }
 
-function restore(
-  limits: Limits,
-  {
-    scope,
-    rule,
-    row,
-    now,
-  }: { readonly scope: Scope; readonly rule: Rule; readonly row: UsedRow; readonly now: number },
-): void {
-  const { store } = limits;
+function restore(store: LimitStore, { scope, rule, row, now }: Past): void {
   if (rule.period === "day") {
     // As if all of it had been used at the end of its hour: rather too long than too short.
     const age = Math.max(0, now - row.hour - hour);
     if (age < day) store.restore(scope, rule, { amount: row.tokens, age });
     return;
   }
-  const begin = rule.period === "calendar-day" ? Math.floor(now / day) * day : beginOfMonth(now);
+  const begin = beginOf(now, rule.period === "calendar-month", 0);
   if (row.hour >= begin) store.restore(scope, rule, { amount: row.microDollars, age: 0 });
-}
-
-function beginOfMonth(now: number): number {
-  const date = new Date(now);
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1);
 }

@@ -74,7 +74,7 @@ export class Entry {
     this.state = "over";
     this.answered();
     this.#leaveSeats();
-    if (this.#reservation !== undefined) void this.#limits.store.settle(this.#reservation, actual);
+    if (this.#reservation !== undefined) this.#limits.store.settle(this.#reservation, actual);
     this.#reservation = undefined;
   }
 
@@ -123,7 +123,7 @@ export class Entry {
   #decide(outcome: Outcome): void {
     if (this.state !== "waiting") {
       // It left while a store that others share was asked.
-      if (outcome.ok) void this.#limits.store.settle(outcome.reservation, unused);
+      if (outcome.ok) this.#limits.store.settle(outcome.reservation, unused);
       return;
     }
     if (!outcome.ok) return this.#refuse(outcome.refusal);

@@ -8,7 +8,7 @@ import type { EntryParts } from "./entry.ts";
 import { Gate } from "./gate.ts";
 import { Leases } from "./leases.ts";
 import type { Stake } from "./leases.ts";
-import { credentialId, scopeOf } from "./rules.ts";
+import { credentialId, scopeName, scopeOf } from "./rules.ts";
 import type { LimitName, Scope, ScopeKind } from "./rules.ts";
 import type { LimitStore, Refusal } from "./types.ts";
 
@@ -90,7 +90,7 @@ export class Limits {
 
   /** Who waits for a place hears of a new number of them at once. A key's number comes with its next request. */
   #reopen(): void {
-    const places = new Map(this.#shared().map(({ kind, id, concurrent }) => [`${kind}:${id}`, concurrent]));
+    const places = new Map(this.#shared().map((scope) => [scopeName(scope), scope.concurrent]));
     for (const [name, gate] of this.#gates) {
       if (gate.held + gate.waiting === 0) this.#gates.delete(name);
       else if (!name.startsWith("key:")) gate.allow(places.get(name) ?? Infinity);
@@ -186,16 +186,16 @@ export class Limits {
     });
   }
 
-  gate({ kind, id }: Scope): Gate {
-    const name = `${kind}:${id}`;
+  gate(scope: Scope): Gate {
+    const name = scopeName(scope);
     let gate = this.#gates.get(name);
     if (gate === undefined) this.#gates.set(name, (gate = new Gate()));
     return gate;
   }
 
   /** Lets go of a gate that nobody needs, so that keys that come once are not remembered. */
-  tidy({ kind, id }: Scope, gate: Gate): void {
-    if (gate.held + gate.waiting === 0) this.#gates.delete(`${kind}:${id}`);
+  tidy(scope: Scope, gate: Gate): void {
+    if (gate.held + gate.waiting === 0) this.#gates.delete(scopeName(scope));
   }
 
   refused({ kind, limit }: Refusal): void {
@@ -213,7 +213,7 @@ export class Limits {
         yield { scope: kind, id, limit: rule.name, used: this.store.state(scope, rule).used, most: rule.limit };
       }
       if (scope.concurrent === undefined) continue;
-      const used = this.#gates.get(`${kind}:${id}`)?.held ?? 0;
+      const used = this.#gates.get(scopeName(scope))?.held ?? 0;
       yield { scope: kind, id, limit: "concurrent", used, most: scope.concurrent };
     }
   }
@@ -241,7 +241,7 @@ export class Limits {
     if (scope === undefined) return undefined;
     const refusal = this.store.refusal(wantsOf(scope, demand));
     if (refusal !== undefined || scope.concurrent === undefined) return refusal;
-    const gate = this.#gates.get(`${scope.kind}:${scope.id}`);
+    const gate = this.#gates.get(scopeName(scope));
     return gate !== undefined && gate.held >= scope.concurrent ? { ...fullOf(scope), wait: 1 } : undefined;
   }
 }

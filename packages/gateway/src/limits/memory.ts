@@ -1,18 +1,20 @@
 import type { Clock } from "../kernel/clock.ts";
-import { inWords } from "./rules.ts";
+import { inWords, scopeName } from "./rules.ts";
 import type { Period, Rule, Scope } from "./rules.ts";
 import type { Actual, LimitStore, Outcome, Refusal, Reservation, Want } from "./types.ts";
 import { Calendar, Window } from "./window.ts";
 import type { Count } from "./window.ts";
 
-const minute = 60_000;
-const day = 86_400_000;
+/** The sliding windows: how long they are, in milliseconds, and into how many steps they are divided. */
+export const windows = { minute: { length: 60_000, steps: 60 }, day: { length: 86_400_000, steps: 288 } } as const;
+
+/** Whether a period is a sliding window, and not one of the calendar. */
+export function isSliding(period: Period): period is keyof typeof windows {
+  return period === "minute" || period === "day";
+}
 
 /** The monotonic clock begins with the process; so much before it can be told apart. */
-const past = 2 * day;
-
-/** Into how many steps the sliding windows are divided. */
-export const windowSteps = { minute: 60, day: 288 } as const;
+const past = 2 * windows.day.length;
 
 /** Most counts that are kept at hand before those that count nothing are let go. */
 const mostCounts = 20_000;
@@ -76,14 +78,13 @@ export class MemoryLimitStore implements LimitStore {
     for (const { scope, rule, amount } of wants) {
       const count = this.#count(scope, rule);
       const wait = count.wait(rule.limit, fitting(rule, amount), this.#time(rule.period));
-      if (wait === 0 || (longest !== undefined && longest.wait >= wait)) continue;
-      longest = { kind: scope.kind, id: scope.id, limit: rule.name, words: inWords(rule), wait };
+      if (wait > (longest?.wait ?? 0)) longest = refusalOf(scope, rule, wait);
     }
     return longest;
   }
 
   #time(period: Period): number {
-    return period === "minute" || period === "day" ? this.#clock.monotonic() + past : this.#clock.now();
+    return isSliding(period) ? this.#clock.monotonic() + past : this.#clock.now();
   }
 
   #count(scope: Scope, rule: Rule): Count {
@@ -105,19 +106,19 @@ export class MemoryLimitStore implements LimitStore {
 }
 
 /** What one limit of one scope is counted under. */
-export function nameOf({ kind, id }: Scope, { name }: Rule): string {
-  return `${kind}:${id}:${name}`;
+export function nameOf(scope: Scope, { name }: Rule): string {
+  return `${scopeName(scope)}:${name}`;
 }
 
 function newCount(period: Period): Count {
-  switch (period) {
-    case "minute":
-      return new Window(minute, windowSteps.minute);
-    case "day":
-      return new Window(day, windowSteps.day);
-    default:
-      return new Calendar(period);
-  }
+  if (!isSliding(period)) return new Calendar(period);
+  const { length, steps } = windows[period];
+  return new Window(length, steps);
+}
+
+/** What keeps a request out for so many milliseconds. */
+export function refusalOf({ kind, id }: Scope, rule: Rule, wait: number): Refusal {
+  return { kind, id, limit: rule.name, words: inWords(rule), wait };
 }
 
 /**

@@ -70,6 +70,11 @@ export function scopeOf(kind: ScopeKind, id: string, limits: SharedLimits | KeyL
   return { kind, id, rules, concurrent, queue, patience };
 }
 
+/** A name of its own for each scope, such as `endpoint:groq`. */
+export function scopeName({ kind, id }: Pick<Scope, "kind" | "id">): string {
+  return `${kind}:${id}`;
+}
+
 /** What the credentials of an endpoint are called, by their index: `name#1` is the first. */
 export function credentialId(endpoint: string, index: number): string {
   return `${endpoint}#${index + 1}`;

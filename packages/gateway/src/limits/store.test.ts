@@ -139,11 +139,11 @@ const scenarios: { readonly [name: string]: (rig: Rig) => Promise<void> } = {
   "less than foreseen was never used; more counts from when it is known": async ({ store, pass, done }) => {
     const scope = newScope({ tokensPerMinute: 100 });
     const first = await taken(store, want(scope, 60));
-    await store.settle(first, { tokens: 10 });
+    store.settle(first, { tokens: 10 });
     await done();
     const second = await taken(store, want(scope, 90));
     pass(50_000);
-    await store.settle(second, { tokens: 95 });
+    store.settle(second, { tokens: 95 });
     await done();
     assert.equal(await waitFor(store, want(scope, 1)), 11_000);
     pass(11_000);
@@ -153,8 +153,8 @@ const scenarios: { readonly [name: string]: (rig: Rig) => Promise<void> } = {
   "what nobody knows stays counted as foreseen, and what was never sent does not": async ({ store, done }) => {
     const scope = newScope({ requestsPerMinute: 3, tokensPerMinute: 100 });
     const both = (tokens: number) => [want(scope, 1), want(scope, tokens, 1)];
-    await store.settle(await taken(store, ...both(40)), {});
-    await store.settle(await taken(store, ...both(60)), { requests: 0, tokens: 0 });
+    store.settle(await taken(store, ...both(40)), {});
+    store.settle(await taken(store, ...both(60)), { requests: 0, tokens: 0 });
     await done();
     await taken(store, ...both(60));
     assert.ok((await waitFor(store, want(scope, 1, 1))) > 0);
@@ -175,7 +175,7 @@ const scenarios: { readonly [name: string]: (rig: Rig) => Promise<void> } = {
     pass(day / 2 - 1);
     assert.equal(await waitFor(store, want(scope, 200)), 1);
     pass(1);
-    await store.settle(before, { money: 5000 });
+    store.settle(before, { money: 5000 });
     await done();
     // It is February, too.
     await taken(store, want(scope, 1000), want(scope, 1000, 1));
@@ -199,7 +199,7 @@ const scenarios: { readonly [name: string]: (rig: Rig) => Promise<void> } = {
     const reservation = await taken(store, want(scope, 60));
     assert.deepEqual(store.state(scope, rule), { used: 60, rest: 61_000 });
     pass(10_000);
-    await store.settle(reservation, { tokens: 25 });
+    store.settle(reservation, { tokens: 25 });
     await done();
     assert.deepEqual(store.state(scope, rule), { used: 25, rest: 51_000 });
     pass(51_000);
@@ -275,7 +275,7 @@ async function behaves(make: () => Promise<Rig>, numRuns: number): Promise<void>
         const known = rule.unit === "requests" ? null : used;
         reference.take(scope, rule, known ?? amount, now);
       }
-      await store.settle(outcome.reservation, used === null ? {} : { tokens: used, money: used });
+      store.settle(outcome.reservation, used === null ? {} : { tokens: used, money: used });
     }
   });
   await fc.assert(property, { numRuns });

@@ -49,7 +49,8 @@ export interface LimitStore {
    * others; this process's own places are taken already.
    */
   reserve(wants: readonly Want[], scopes: readonly Scope[]): Outcome | Promise<Outcome>;
-  settle(reservation: Reservation, actual: Actual): void | Promise<void>;
+  /** Puts right what was counted; nobody waits for it. */
+  settle(reservation: Reservation, actual: Actual): void;
   /** What this process knows: the want that must wait for longest; undefined when all have room. */
   refusal(wants: readonly Want[]): Refusal | undefined;
   /** What this process knows of one limit: what is used, and milliseconds until nothing is. */

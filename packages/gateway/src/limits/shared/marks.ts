@@ -1,9 +1,6 @@
-import { windowSteps } from "../memory.ts";
+import { isSliding, windows } from "../memory.ts";
 import type { Period } from "../rules.ts";
 import { beginOf } from "../window.ts";
-
-const minute = 60_000;
-const day = 86_400_000;
 
 /** How Redis counts a period: a window's step and length, or begin and end of a time of the calendar. */
 export interface Shape {
@@ -15,14 +12,15 @@ export interface Shape {
   readonly end: number;
 }
 
-const shapes = {
-  minute: { step: minute / windowSteps.minute, length: windowSteps.minute + 1, begin: 0, end: 0 },
-  day: { step: day / windowSteps.day, length: windowSteps.day + 1, begin: 0, end: 0 },
-};
+function windowShape({ length, steps }: { readonly length: number; readonly steps: number }): Shape {
+  return { step: length / steps, length: steps + 1, begin: 0, end: 0 };
+}
+
+const shapes = { minute: windowShape(windows.minute), day: windowShape(windows.day) };
 
 /** @param time Of the server, in milliseconds since 1970. */
 export function shapeOf(period: Period, time: number): Shape {
-  if (period === "minute" || period === "day") return shapes[period];
+  if (isSliding(period)) return shapes[period];
   const isMonth = period === "calendar-month";
   return { step: 0, length: 0, begin: beginOf(time, isMonth, 0), end: beginOf(time, isMonth, 1) };
 }

@@ -1,4 +1,5 @@
 import { fullOf } from "../entry.ts";
+import { scopeName } from "../rules.ts";
 import type { Scope } from "../rules.ts";
 import type { Outcome, Want } from "../types.ts";
 
@@ -26,7 +27,7 @@ interface Line {
   isAsking: boolean;
 }
 
-export const seatsKey = ({ kind, id }: Scope): string => `seats:${kind}:${id}`;
+export const seatsKey = (scope: Scope): string => `seats:${scopeName(scope)}`;
 
 /** What this process holds of places that it shares with others, and who waits for one. */
 export class Seats {

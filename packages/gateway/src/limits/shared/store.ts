@@ -1,5 +1,4 @@
-import { fitting, MemoryLimitStore, nameOf } from "../memory.ts";
-import { inWords } from "../rules.ts";
+import { fitting, isSliding, MemoryLimitStore, nameOf, refusalOf } from "../memory.ts";
 import type { Rule, Scope } from "../rules.ts";
 import type { Actual, LimitStore, Outcome, Refusal, Reservation, Want } from "../types.ts";
 import type { Counting, Link } from "./link.ts";
@@ -83,10 +82,8 @@ export class SharedLimitStore implements LimitStore, Counting {
       const { name, period } = markOf(scope, rule);
       const place = reservation.places[index] ?? 0;
       // More than was foreseen counts from now on, but for what was begun yesterday.
-      const isWindow = shapeOf(period, 0).step > 0;
-      return [
-        { name, period, place: change > 0 && isWindow ? placeOf(period, this.#link.time) : place, amount: change },
-      ];
+      const isLater = change > 0 && isSliding(period);
+      return [{ name, period, place: isLater ? placeOf(period, this.#link.time) : place, amount: change }];
     });
     if (marks.length > 0 || seats.length > 0) this.#give(marks, seats);
     for (const scope of seats) this.#seats.wake(seatsKey(scope));
@@ -353,9 +350,5 @@ export class SharedLimitStore implements LimitStore, Counting {
 const whole = Math.ceil;
 
 const markOf = (scope: Scope, rule: Rule) => ({ name: nameOf(scope, rule), period: rule.period });
-
-function refusalOf({ kind, id }: Scope, rule: Rule, wait: number): Refusal {
-  return { kind, id, limit: rule.name, words: inWords(rule), wait };
-}
 
 const readReply = (reply: unknown): readonly number[] => reply as readonly number[];
