@@ -11,6 +11,7 @@ import { everyProtocol } from "../kernel/protocol.ts";
 import { Secret } from "../kernel/secret.ts";
 import type { Price } from "../kernel/usage.ts";
 import type { RelayEndpoint } from "../relay/types.ts";
+import { factsOf } from "../routing/candidates.ts";
 import { buildCatalog } from "../routing/catalog.ts";
 import type { Catalog } from "../routing/catalog.ts";
 import type { CatalogModel, EndpointView } from "../routing/types.ts";
@@ -31,9 +32,6 @@ export const builtInSimulator: EndpointSettings = {
   options: {},
   detected: true,
 };
-
-/** Longest that a request waits for a target that asked for a pause; milliseconds. */
-const longestWait = 5000;
 
 /** What outlives a configuration. */
 export interface Lasting {
@@ -77,7 +75,7 @@ export function assemble(config: Config, lasting: Lasting, before?: Assembly): A
     config,
     endpoints,
     authenticator,
-    settings: { total: timeouts.total, stall: timeouts.stall, answer: limits.answer, keepalive, wait: longestWait },
+    settings: { total: timeouts.total, stall: timeouts.stall, answer: limits.answer, keepalive },
     since,
     catalog: catalogOf(config, backends, lasting.directory),
   };
@@ -90,15 +88,12 @@ export function withFreshCatalog(assembly: Assembly, directory: ModelDirectory):
   return { ...assembly, runtime: { ...assembly.runtime, catalog } };
 }
 
-/** Price of a target: the virtual model's own word, then the endpoint's list, then our table. */
+/** Price of a target: the virtual model's own word, then what is known of the endpoint's model. */
 export function priceOf(
   catalog: Catalog,
   target: { endpoint: string; model: string; own: Price | undefined },
 ): Price | undefined {
-  if (target.own !== undefined) return target.own;
-  const listed = catalog.facts.get(`${target.endpoint}/${target.model}`)?.price;
-  const type = catalog.snapshot.endpoints.get(target.endpoint)?.type ?? "";
-  return listed ?? knownFacts(type, target.model)?.price;
+  return target.own ?? factsOf(catalog, target)?.price;
 }
 
 export function isLoopbackHost(host: string): boolean {

@@ -9,7 +9,7 @@ import type { Usage } from "../kernel/usage.ts";
 const telling = 24;
 
 /** Most events that may come before there is something to tell. */
-const mostEarly = 10_000;
+export const mostEarly = 10_000;
 
 type PartDelta = Extract<AnswerEvent, { type: "part-delta" }>;
 type PartEnd = Extract<AnswerEvent, { type: "part-end" }>;

@@ -8,12 +8,9 @@ import type { PlannedAttempt } from "../routing/types.ts";
 import type { Attempt } from "./attempt.ts";
 import type { ClientEncoder } from "./interpreter.ts";
 import { Observer } from "./observer.ts";
-import { Join, Told } from "./rescue-join.ts";
+import { Join, mostEarly, Told } from "./rescue-join.ts";
 
 type FailedAttempt = Pick<Attempt, "planned" | "prefix" | "firstAt">;
-
-/** Most events that may come before the first meaningful one. */
-const mostEarlyEvents = 10_000;
 
 /**
  * `rescue: continue`: one answer to a client out of several attempts. It remembers what the client was told; when an
@@ -168,7 +165,7 @@ class RescuedEncoder implements ClientEncoder {
   #pass(event: AnswerEvent): string {
     if (!this.seen.started) {
       this.#early.push(event);
-      if (this.#early.length > mostEarlyEvents) {
+      if (this.#early.length > mostEarly) {
         this.seen.failure = failure("bad-response", "The upstream sent events without any content.");
       }
       return "";

@@ -252,7 +252,7 @@ export function scene(options: SceneOptions = {}): Scene {
       excluded: [],
     },
     endpoints: new Map(endpoints.map((name) => [name, { name, type: "openai-compatible", backend, timeouts }])),
-    settings: { total: 10_000, keepalive: 300, stall: 700, answer: 10_000, wait: 5000, ...options.settings },
+    settings: { total: 10_000, keepalive: 300, stall: 700, answer: 10_000, ...options.settings },
     client,
     headers: {},
     startedAt: clock.monotonic(),

@@ -2,7 +2,7 @@ import { failure, failures } from "../kernel/failure.ts";
 import type { Failure, FailureKind } from "../kernel/failure.ts";
 import { afterFailure } from "../routing/after-failure.ts";
 import type { Refusal } from "../limits/types.ts";
-import type { PlannedAttempt } from "../routing/types.ts";
+import type { FailoverSettings, PlannedAttempt } from "../routing/types.ts";
 import { patienceWith } from "./patience.ts";
 import type { TargetState } from "../routing/target-state.ts";
 import { Room } from "./room.ts";
@@ -32,7 +32,7 @@ const credentialKinds: ReadonlySet<FailureKind> = new Set<FailureKind>([
 ]);
 
 /** How a request goes on whose model says nothing of it. Ten seconds: most answers begin in less than five. */
-const defaultFailover = { stay: 0, patience: 10_000, adaptive: true };
+const defaultFailover: FailoverSettings = { wait: 5000, stay: 0, patience: 10_000, adaptive: true };
 
 /** The attempt that comes next. */
 export interface NextTurn {
@@ -86,7 +86,8 @@ export class Turns {
     const { health, clock } = this.#context;
     if (this.count >= mostTries) return undefined;
     const left = startedAt + settings.total - clock.monotonic();
-    const longest = Math.min(plan.model.failover?.wait ?? settings.wait, left);
+    const { failover = defaultFailover } = plan.model;
+    const longest = Math.min(failover.wait, left);
     for (let planned = this.#shift(skipped); planned !== undefined; planned = this.#shift(skipped)) {
       const wait = health.cooldown(planned.endpoint, planned.model);
       const room = this.#room?.wait(planned, clock.monotonic()) ?? 0;

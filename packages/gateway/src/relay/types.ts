@@ -71,8 +71,6 @@ export interface RelaySettings {
   readonly stall: number;
   /** Largest unstreamed answer, and largest event of a stream, in bytes. */
   readonly answer: number;
-  /** Longest wait for a target that is cooling down, in milliseconds. */
-  readonly wait: number;
 }
 
 /** What stays the same for all exchanges. */
