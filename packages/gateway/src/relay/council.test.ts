@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { chunk, Rig } from "./rig.test.ts";
-import { json } from "./support.test.ts";
+import { Rig } from "./rig.test.ts";
+import { chunk, json } from "./support.test.ts";
 import type { FakeCall, SceneOptions } from "./support.test.ts";
 
 /** The judge is the first of three targets. */
@@ -11,7 +11,7 @@ const council = (options: SceneOptions = {}): Rig =>
     ...options,
     model: { strategy: "council", attempts: 1, ...options.model },
     // What the plan leaves beyond the model's attempts is in the council all the same.
-  });
+  }).start();
 
 function answers(call: FakeCall, text: string, more: object = {}): void {
   const message = { role: "assistant", content: text, ...more };

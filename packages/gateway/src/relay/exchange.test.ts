@@ -1,51 +1,10 @@
 import assert from "node:assert/strict";
-import { mock, test } from "node:test";
+import { test } from "node:test";
 import fastCheck from "fast-check";
 import { failure, failures } from "../kernel/failure.ts";
-import { Exchange } from "./exchange.ts";
-import { events, eventStream, json, scene, whole } from "./support.test.ts";
-import type { FakeCall, Scene } from "./support.test.ts";
-
-/** An exchange under way, and time that passes when it is told to. */
-class Rig implements Disposable {
-  readonly scene: Scene;
-  readonly exchange: Exchange;
-
-  constructor(options: Parameters<typeof scene>[0] = {}) {
-    mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
-    this.scene = scene(options);
-    this.exchange = new Exchange(this.scene.input, this.scene.context);
-  }
-
-  start(): this {
-    this.exchange.start();
-    return this;
-  }
-
-  /** The call that was sent last. */
-  get call(): FakeCall {
-    const call = this.scene.backend.calls.at(-1);
-    assert.ok(call !== undefined, "nothing was sent");
-    return call;
-  }
-
-  get sends(): number {
-    return this.scene.backend.calls.length;
-  }
-
-  pass(milliseconds: number): void {
-    for (let left = milliseconds; left > 0; left -= 50) {
-      const step = Math.min(left, 50);
-      this.scene.clock.passed += step;
-      mock.timers.tick(step);
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.scene[Symbol.dispose]();
-    mock.timers.reset();
-  }
-}
+import { Rig } from "./rig.test.ts";
+import { events, eventStream, json, whole } from "./support.test.ts";
+import type { FakeCall } from "./support.test.ts";
 
 const outcomes = (rig: Rig) => rig.scene.observer.exchanges.map(({ status, failure: why }) => [status, why?.kind]);
 

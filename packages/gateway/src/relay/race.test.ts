@@ -13,7 +13,7 @@ const racing = ({ hedge, ...more }: SceneOptions & { readonly hedge?: Hedge } = 
     endpoints: three,
     ...more,
     model: { strategy: "race", hedge: hedge ?? { after: 200, inFlight: 2 }, ...more.model },
-  });
+  }).start();
 
 test("while the first target begins soon enough, nobody else is asked", () => {
   using rig = racing();

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fastCheck from "fast-check";
-import { chunk, Rig } from "./rig.test.ts";
-import { json } from "./support.test.ts";
+import { Rig } from "./rig.test.ts";
+import { chunk, json } from "./support.test.ts";
 import type { SceneOptions } from "./support.test.ts";
 
 const words = Array.from({ length: 60 }, (_, index) => `word${index} `);
 const whole = words.join("");
-const continuing = (more: SceneOptions = {}): Rig => new Rig({ ...more, model: { rescue: "continue", ...more.model } });
+const continuing = (more: SceneOptions = {}): Rig =>
+  new Rig({ ...more, model: { rescue: "continue", ...more.model } }).start();
 
 describe("continue", () => {
   test("a cut answer is asked for afresh and joined where it agrees", () => {
@@ -268,7 +269,7 @@ describe("continue", () => {
 });
 
 describe("hold", () => {
-  const holding = (more: SceneOptions = {}): Rig => new Rig({ ...more, model: { rescue: "hold" } });
+  const holding = (more: SceneOptions = {}): Rig => new Rig({ ...more, model: { rescue: "hold" } }).start();
 
   test("nothing is sent before the answer is complete, but for comments", () => {
     using rig = holding();
@@ -296,7 +297,7 @@ describe("hold", () => {
   });
 
   test("an answer that merely ends is not taken for complete, even where bytes are to pass unread", () => {
-    using rig = new Rig({ relay: "always", model: { rescue: "hold" } });
+    using rig = new Rig({ relay: "always", model: { rescue: "hold" } }).start();
     rig.says(words.slice(0, 40));
     rig.call.end();
     assert.equal(rig.sends, 2);
@@ -316,7 +317,7 @@ describe("hold", () => {
 
 describe("off and error", () => {
   test("off breaks the connection as the upstream did", () => {
-    using rig = new Rig({ model: { rescue: "off" } });
+    using rig = new Rig({ model: { rescue: "off" } }).start();
     rig.says(words.slice(0, 40), "reset");
     assert.equal(rig.scene.client.state, "destroyed");
     assert.equal(rig.told.error, undefined);
@@ -327,7 +328,7 @@ describe("off and error", () => {
   });
 
   test("error, which is the default, tells of it in the stream and asks nobody else", () => {
-    using rig = new Rig({});
+    using rig = new Rig({}).start();
     rig.says(words.slice(0, 40), "reset");
     assert.deepEqual([rig.sends, rig.scene.client.state], [1, "ended"]);
     assert.deepEqual(rig.told, { text: words.slice(0, 40).join(""), error: "The test says so.", finished: false });

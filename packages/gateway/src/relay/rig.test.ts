@@ -2,17 +2,23 @@
 import assert from "node:assert/strict";
 import { mock } from "node:test";
 import { Exchange } from "./exchange.ts";
-import { eventStream, scene } from "./support.test.ts";
+import { chunk, elapse, eventStream, scene } from "./support.test.ts";
 import type { FakeCall, Scene, SceneOptions } from "./support.test.ts";
 
-/** An exchange under way, and time that passes when it is told to. */
+/** An exchange that begins, and time that passes, when they are told to. */
 export class Rig implements Disposable {
   readonly scene: Scene;
+  readonly exchange: Exchange;
 
-  constructor(options: SceneOptions) {
+  constructor(options: SceneOptions = {}) {
     mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
     this.scene = scene(options);
-    new Exchange(this.scene.input, this.scene.context).start();
+    this.exchange = new Exchange(this.scene.input, this.scene.context);
+  }
+
+  start(): this {
+    this.exchange.start();
+    return this;
   }
 
   /** The call that was sent last. */
@@ -72,10 +78,7 @@ export class Rig implements Disposable {
   }
 
   pass(milliseconds: number): void {
-    for (let left = milliseconds; left > 0; left -= 50) {
-      this.scene.clock.passed += Math.min(left, 50);
-      mock.timers.tick(Math.min(left, 50));
-    }
+    elapse(this.scene.clock, milliseconds);
   }
 
   [Symbol.dispose](): void {
@@ -83,7 +86,3 @@ export class Rig implements Disposable {
     mock.timers.reset();
   }
 }
-
-/** An event of a chat stream. */
-export const chunk = (delta: object, finish: string | null = null) =>
-  `data: ${JSON.stringify({ id: "a", model: "m", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;

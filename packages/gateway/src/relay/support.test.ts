@@ -1,5 +1,5 @@
 /** Fakes for the relay's tests: a clock, a client and a backend that do only what they are told. */
-import { Unserved } from "./unserved.ts";
+import { mock } from "node:test";
 import type { Flow, WireBackend, WireCall, WireReceiver } from "../backends/types.ts";
 import { openaiChat } from "../codecs/openai-chat/index.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -10,6 +10,7 @@ import type { VirtualModel } from "../routing/types.ts";
 import { scanObject } from "../wire/json-scan.ts";
 import { Rope } from "../wire/rope.ts";
 import { Ticker } from "./ticker.ts";
+import { Unserved } from "./unserved.ts";
 import type {
   AttemptReport,
   ClientSink,
@@ -28,6 +29,15 @@ export class FakeClock implements Clock {
   }
   monotonic(): number {
     return this.passed;
+  }
+}
+
+/** Lets so many milliseconds pass, also for timers that are mocked. */
+export function elapse(clock: FakeClock, milliseconds: number): void {
+  for (let left = milliseconds; left > 0; left -= 50) {
+    const step = Math.min(left, 50);
+    clock.passed += step;
+    mock.timers.tick(step);
   }
 }
 
@@ -262,7 +272,8 @@ export function scene(options: SceneOptions = {}): Scene {
   return { clock, client, backend, observer, context, input, [Symbol.dispose]: () => ticker[Symbol.dispose]() };
 }
 
-const chunk = (delta: object, finish: string | null = null) =>
+/** An event of a chat stream. */
+export const chunk = (delta: object, finish: string | null = null) =>
   `data: ${JSON.stringify({ id: "a", model: "m", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
 
 /** Pieces of a stream. */

@@ -3,7 +3,7 @@ import { mock, test } from "node:test";
 import type { CircuitSettings, FailoverSettings } from "../routing/types.ts";
 import { Health } from "../routing/health.ts";
 import { Exchange } from "./exchange.ts";
-import { events, eventStream, FakeClient, json, scene, whole } from "./support.test.ts";
+import { elapse, events, eventStream, FakeClient, json, scene, whole } from "./support.test.ts";
 import type { FakeCall, Scene } from "./support.test.ts";
 
 interface StageOptions {
@@ -97,11 +97,7 @@ class Stage implements Disposable {
   }
 
   pass(milliseconds: number): void {
-    for (let left = milliseconds; left > 0; left -= 50) {
-      const step = Math.min(left, 50);
-      this.scene.clock.passed += step;
-      mock.timers.tick(step);
-    }
+    elapse(this.scene.clock, milliseconds);
   }
 
   [Symbol.dispose](): void {
