@@ -33,7 +33,7 @@ export class SharedState implements AsyncDisposable {
     this.store = store;
   }
 
-  /** Loads the client, if there is a URL; connects to nothing yet. */
+  /** Loads the client; connects to nothing yet. */
   static async load({ url, clock, log }: SharedStateParts): Promise<SharedState> {
     log.hide(secretsOf(url));
     const link = new Link({
@@ -56,7 +56,7 @@ export class SharedState implements AsyncDisposable {
     };
   }
 
-  /** Tries once to reach Redis, for a second at most, and goes on trying. */
+  /** Tries once to reach Redis, for half a second or so at most, and goes on trying. */
   async begin(): Promise<void> {
     await this.link.begin(this.store);
   }

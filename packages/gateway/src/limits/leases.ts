@@ -29,8 +29,8 @@ export interface Stake {
 }
 
 /**
- * What providers say that is left, by target and credential. It only ever takes away from what our own limits allow: an answer tells
- * what was left when its request was counted, and what else was under way then may or may not be counted in.
+ * What providers say that is left, by target and credential. It only ever takes away from what our own limits allow: an
+ * answer tells what was left when its request was counted, and what else was under way then may or may not be counted in.
  */
 export class Leases {
   readonly #clock: { monotonic(): number };

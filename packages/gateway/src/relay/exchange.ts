@@ -29,12 +29,14 @@ import type { AttemptReport, ExchangeInput, RelayContext, RelayEndpoint, TriedTa
  *  1. server: match the surface, read the body within limits, scan its top level for `model` and `stream`.
  *  2. auth: who is asking, and may it use this model.
  *  3. routing: the plan, with reasons.
- *  4. here, for each attempt: prepare the request for the target (splice or translate), send it, wait for the first
- *     meaningful event. A failure before that goes to the next attempt; the head goes out only then, or when the
- *     client has waited in silence for one keepalive interval.
- *  5. stream through (relay, tap or translate) with backpressure and keepalives; abort the upstream when the client
- *     leaves or stops reading.
- *  6. settle exactly once, before the last bytes go out: ledger, metrics, log. Whatever happened.
+ *  4. here: the limits of its key and of its model count it, or have it wait. Under `council` the members are asked.
+ *  5. for each attempt, in the order of `Turns`: prepare the request for the target (splice or translate), count it in
+ *     the target's limits, send it, wait for the first meaningful event. A failure before that goes to the next attempt,
+ *     under `race` silence too; the head goes out only then, or when the client has waited in silence for one keepalive
+ *     interval.
+ *  6. stream through (relay, tap or translate) with backpressure and keepalives; abort the upstream when the client
+ *     leaves or stops reading. What becomes of an answer that breaks off here is the model's `rescue`.
+ *  7. settle exactly once, before the last bytes go out: limits, ledger, metrics, log. Whatever happened.
  */
 export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
   readonly #input: ExchangeInput;

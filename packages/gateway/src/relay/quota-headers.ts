@@ -7,8 +7,8 @@ import type { Scope } from "../limits/rules.ts";
 const shown = ["requests", "tokens"] as const;
 
 /**
- * What is left of a key's limits, of several of one unit the one with the least left, as names and values in turn: in Anthropic's words on its surface, in OpenAI's, which
- * all others know, elsewhere.
+ * What is left of a key's limits, of several of one unit the one with the least left, as names and values in turn: in
+ * Anthropic's words on its surface, in OpenAI's, which all others know, elsewhere.
  */
 export function quotaHeaders(key: Scope, limits: Limits, protocol: Protocol, clock: Clock): readonly string[] {
   const headers: string[] = [];

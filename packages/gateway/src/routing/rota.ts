@@ -30,7 +30,7 @@ export class Rota implements RotaView {
     if (due === undefined || due.size > mostTargets) this.#due.set(entry.model, (due = new Map()));
     for (const [index, target] of entry.targets.entries()) {
       const left = (due.get(target) ?? 0) + (entry.shares[index] ?? 0) - (target === entry.taken ? 1 : 0);
-      // Who was away for long is owed no more than a entry.
+      // Who was away for long is owed no more than a turn.
       due.set(target, Math.max(-1, Math.min(1, left)));
     }
   }

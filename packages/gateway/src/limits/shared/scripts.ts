@@ -158,8 +158,9 @@ return reply
 `;
 
 /**
- * Adds to counts, or takes away, and gives one of each seat back. KEYS: epoch, replicas, counts, seats. ARGV: epoch, time, replica,
- * number of counts, number of seats; for each count its step, length, begin, end, place and amount. Gives -1 when the epoch is over, else 1, the time and the sums.
+ * Adds to counts, or takes away, and gives one of each seat back. KEYS: epoch, replicas, counts, seats. ARGV: epoch, time,
+ * replica, number of counts, number of seats; for each count its step, length, begin, end, place and amount. Gives -1
+ * when the epoch is over, else 1, the time and the sums.
  */
 export const add = `${common}
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { -1 } end
