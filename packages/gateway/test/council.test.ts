@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { ask, rowOf } from "./support/exchange.ts";
+import { ask } from "./support/exchange.ts";
 import { startHouse } from "./support/house.ts";
 import { field } from "./support/read-stream.ts";
 import { startUpstream } from "./support/upstream.ts";
@@ -44,7 +44,7 @@ for (const stream of [true, false]) {
     const outcome = await run({ left: says("It is left."), right: says("It is right."), judge: says("Both.") }, stream);
     assert.deepEqual([outcome.status, outcome.text, outcome.finishReason], [200, "Both.", "stop"]);
     assert.match(outcome.heard, /It is left\.[\s\S]*It is right\./u);
-    const row = await rowOf(house, outcome.id);
+    const row = await house.row(outcome.id);
     assert.deepEqual([row.endpoint, row.attempts, row.inputTokens, row.outputTokens], ["judge", 3, 33, 21]);
   });
 

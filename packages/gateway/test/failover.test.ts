@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import type { LedgerRow } from "../src/store/ports.ts";
-import { ask, rowOf } from "./support/exchange.ts";
+import { ask } from "./support/exchange.ts";
 import type { Outcome } from "./support/exchange.ts";
 import { startHouse } from "./support/house.ts";
 import { bomb } from "./support/compress.ts";
@@ -483,7 +483,7 @@ test("the second target gets its own model name and the very body of the client"
 test("each of these requests has exactly one row, and it says what happened", async () => {
   const last = expectedRows.at(-1);
   assert.ok(last !== undefined && expectedRows.length > 100);
-  await rowOf(house, last.id);
+  await house.row(last.id);
   const rows = Map.groupBy(await house.store.ledger.recent(1000), ({ id }) => id);
   for (const { id, row } of expectedRows) {
     const found = rows.get(id) ?? [];

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { startCanned } from "./support/canned.ts";
 import type { Canned } from "./support/canned.ts";
-import { rowOf } from "./support/exchange.ts";
 import { startHouse } from "./support/house.ts";
 import { recorded } from "./support/recorded.ts";
 
@@ -134,7 +133,7 @@ for (const lineEnd of ["\n", "\r\n"] as const) {
     const expected = events.filter((event) => !event.includes('"usage"')).join(lineEnd + lineEnd);
     assert.notEqual(expected, bytes);
     assert.equal(got, expected);
-    const { inputTokens, outputTokens } = await rowOf(house, id);
+    const { inputTokens, outputTokens } = await house.row(id);
     assert.deepEqual([inputTokens, outputTokens], [11, 7]);
   });
 }
@@ -166,7 +165,7 @@ test("what passes unread is neither judged nor counted", async () => {
   const half = 'data: {"choices":[{"delta":{"content":"a"}}]}\n\n';
   const { got, id, status } = await pass(`{"model":"unread","stream":true,${odd}}`, { pieces: [half] });
   assert.deepEqual([got, status], [half, 200]);
-  const row = await rowOf(house, id);
+  const row = await house.row(id);
   assert.deepEqual([row.sight, row.status, row.inputTokens, row.failureKind], ["relay", 200, undefined, undefined]);
 });
 
@@ -222,7 +221,7 @@ test("a translated stream means what the watched one means", async () => {
   const folded = fold(watched.got);
   assert.equal(folded.calls.length, 2);
   assert.deepEqual(fold(translated.got), folded);
-  const [one, two] = await Promise.all([watched, translated].map(({ id }) => rowOf(house, id)));
+  const [one, two] = await Promise.all([watched, translated].map(({ id }) => house.row(id)));
   assert.deepEqual(
     [one?.inputTokens, one?.outputTokens, one?.finishReason, one?.actualModel],
     [two?.inputTokens, two?.outputTokens, two?.finishReason, two?.actualModel],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, test } from "node:test";
-import { ask, rowOf } from "./support/exchange.ts";
+import { ask } from "./support/exchange.ts";
 import { startHouse } from "./support/house.ts";
 import { defaultText } from "./support/payloads.ts";
 import { field } from "./support/read-stream.ts";
@@ -118,7 +118,7 @@ describe("while requests are under way", { concurrency: true }, () => {
     assert.equal(direct.status, 404);
     const { text, stream, id } = await running;
     assert.deepEqual([text, stream?.done], [defaultText, true]);
-    assert.equal((await rowOf(house, id)).endpoint, "up");
+    assert.equal((await house.row(id)).endpoint, "up");
   });
 
   test("a disabled endpoint's requests go to the next target", async () => {

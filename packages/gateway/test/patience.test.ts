@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, describe, test } from "node:test";
-import { ask, rowOf } from "./support/exchange.ts";
+import { ask } from "./support/exchange.ts";
 import { startHouse } from "./support/house.ts";
 import { defaultText } from "./support/payloads.ts";
 import { field, readStream } from "./support/read-stream.ts";
@@ -162,7 +162,7 @@ describe("waiting", { concurrency: 4 }, () => {
           assert.equal(call?.aborted, true);
           assert.ok((call.endedAt ?? Infinity) - left < 250, `it took ${(call.endedAt ?? Infinity) - left} ms`);
         }
-        const row = await rowOf(house, id);
+        const row = await house.row(id);
         assert.deepEqual([row.status, row.failureKind, row.attempts], [499, "cancelled", 1]);
         await sleep(1200);
         assert.deepEqual([callsOf(0, model).length, callsOf(1, model).length], [1, 0]);
@@ -178,7 +178,7 @@ describe("waiting", { concurrency: 4 }, () => {
         assert.deepEqual([outcome.status, outcome.text], [200, defaultText]);
         assert.ok(outcome.duration >= 990 && outcome.duration < 1500, `it took ${outcome.duration} ms`);
         assert.equal(callsOf(0, model).length, 2);
-        assert.equal((await rowOf(house, outcome.id)).attempts, 2);
+        assert.equal((await house.row(outcome.id)).attempts, 2);
       });
     }
 
@@ -252,7 +252,7 @@ describe("waiting", { concurrency: 4 }, () => {
       assert.equal(outcome.stream?.events.length, 1);
       assert.equal(typeof field(outcome.error, "message"), "string");
       assert.equal(outcome.stream?.done, false);
-      const row = await rowOf(house, outcome.id);
+      const row = await house.row(outcome.id);
       assert.deepEqual([row.status, row.failureKind, row.attempts], [502, "upstream-error", 3]);
     });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { ask, rowOf } from "./support/exchange.ts";
+import { ask } from "./support/exchange.ts";
 import { startHouse } from "./support/house.ts";
 import { startUpstream } from "./support/upstream.ts";
 import type { Behaviour } from "./support/upstream.ts";
@@ -74,7 +74,7 @@ for (const stream of [true, false]) {
     assert.equal(lost?.aborted, true);
     // On an idle machine at once; `relay/race.test.ts` tells without a clock.
     assert.ok((lost.endedAt ?? Infinity) - answered < 1000, "it was let go too late");
-    const row = await rowOf(house, outcome.id);
+    const row = await house.row(outcome.id);
     assert.deepEqual(
       [row.endpoint, row.attempts, row.status, row.inputTokens, row.outputTokens, row.costMicroDollars],
       ["second", 2, 200, 11, 7, 18],
@@ -98,7 +98,7 @@ for (const stream of [true, false]) {
     const outcome = await run([failing, failing], stream, "quick");
     assert.equal(outcome.status, 502);
     assert.notEqual(outcome.error, undefined);
-    const row = await rowOf(house, outcome.id);
+    const row = await house.row(outcome.id);
     assert.deepEqual([row.status, row.costMicroDollars], [502, undefined]);
   });
 }

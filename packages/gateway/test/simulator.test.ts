@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { textCallFormats } from "../src/backends/simulator/text-calls.ts";
 import { simulatorModels } from "../src/backends/simulator/behaviours.ts";
-import { ask, rowOf } from "./support/exchange.ts";
+import { ask } from "./support/exchange.ts";
 import type { Outcome } from "./support/exchange.ts";
 import { startHouse } from "./support/house.ts";
 import { field } from "./support/read-stream.ts";
@@ -124,7 +124,7 @@ describe("the simulator's models", { concurrency: 4 }, () => {
         const more = { tools, ...(stream ? { stream_options: { include_usage: true } } : {}) };
         const outcome = await run(`one/${model}`, stream, more);
         check(outcome, stream);
-        const row = await rowOf(house, outcome.id);
+        const row = await house.row(outcome.id);
         assert.deepEqual([row.endpoint, row.sight, row.stream], ["one", "translate", stream]);
         if (outcome.error === undefined) assert.equal(row.costMicroDollars, 0);
       }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import type { LedgerRow } from "../src/store/ports.ts";
-import { ask, rowOf } from "./support/exchange.ts";
+import { ask } from "./support/exchange.ts";
 import { startHouse } from "./support/house.ts";
 import { defaultText, defaultUsage } from "./support/payloads.ts";
 import { field } from "./support/read-stream.ts";
@@ -241,7 +241,7 @@ test("a compressed stream that is cut in mid-stream ends in an error event", asy
 test("each of these streams has exactly one row, and it says how the stream ended", async () => {
   const last = expectedRows.at(-1);
   assert.ok(last !== undefined && expectedRows.length > 30);
-  await rowOf(house, last.id);
+  await house.row(last.id);
   const rows = Map.groupBy(await house.store.ledger.recent(1000), ({ id }) => id);
   for (const { id, row } of expectedRows) {
     const found = rows.get(id) ?? [];

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ask, rowOf } from "../support/exchange.ts";
+import { ask } from "../support/exchange.ts";
 import type { Outcome } from "../support/exchange.ts";
 import { startHouse } from "../support/house.ts";
 import type { House } from "../support/house.ts";
@@ -362,7 +362,7 @@ export const catalogue: readonly Fault[] = [
     async run(scene, stream) {
       const model = scene.script({ kind: "status", status: 500 });
       const outcome = await scene.ask(`pair/${model}`, stream);
-      const row = await rowOf(scene.house, outcome.id);
+      const row = await scene.house.row(outcome.id);
       assert.deepEqual(
         [row.endpoint, row.actualModel, row.attempts, row.inputTokens, row.outputTokens, row.failureKind],
         ["fallback", "fallback-model", 2, 77, defaultUsage.completion_tokens, undefined],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { request } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { after, describe, test } from "node:test";
-import { ask, rowOf } from "../support/exchange.ts";
+import { ask } from "../support/exchange.ts";
 import type { Outcome } from "../support/exchange.ts";
 import { startHouse } from "../support/house.ts";
 import { field, readStream } from "../support/read-stream.ts";
@@ -165,13 +165,13 @@ describe("a cut after 40 of 60 tokens", () => {
       [response.trailers["x-patchbay-rescued"], response.trailers["x-patchbay-endpoint"]],
       ["true", "second"],
     );
-    const row = await rowOf(house, String(response.headers["x-request-id"]));
+    const row = await house.row(String(response.headers["x-request-id"]));
     assert.equal(field(JSON.parse(row.route ?? "{}"), "rescued"), true);
   });
 
   test("the accounts name the target that completed it, and its usage", async () => {
     const { id, usage: told } = await attempt("continue", [cut, good]);
-    const row = await rowOf(house, id);
+    const row = await house.row(id);
     assert.deepEqual(
       [row.endpoint, row.attempts, row.status, row.inputTokens, row.outputTokens, row.failureKind],
       ["second", 2, 200, 10, 60, undefined],

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { LedgerRow } from "../../src/store/ports.ts";
 import type { House } from "./house.ts";
 import { field, readStream } from "./read-stream.ts";
 import type { ReadStream } from "./read-stream.ts";
@@ -65,14 +64,4 @@ export async function ask(house: House, wish: Wish): Promise<Outcome> {
     raw,
     duration: performance.now() - started,
   };
-}
-
-/** The ledger's row of a request; rejects when there is none after three seconds. */
-export async function rowOf(house: House, id: string): Promise<LedgerRow> {
-  for (const deadline = performance.now() + 3000; ;) {
-    const row = (await house.store.ledger.recent(200)).find((each) => each.id === id);
-    if (row !== undefined) return row;
-    if (performance.now() > deadline) throw new Error(`There is no row of ${id}.`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
