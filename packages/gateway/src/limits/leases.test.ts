@@ -78,3 +78,11 @@ test("when everything that was told is over, nothing is known any more", () => {
   pass(5000);
   assert.equal(leases.isEmpty, true);
 });
+
+test("when too many are told of that all still count, those that were told of longest ago are forgotten", () => {
+  const { leases, quote } = start();
+  for (let index = 0; index <= 10_000; index++) {
+    quote(`e/m${index}`, [{ unit: "requests", remaining: 0, reset: 1000 }]);
+  }
+  assert.deepEqual([leases.wait(stake(1, 1, "e/m0")), leases.wait(stake(1, 1, "e/m10000"))], [0, 1000]);
+});

@@ -4,6 +4,7 @@ import type { Quote } from "../kernel/limit.ts";
 const usualReset = 10_000;
 const longestReset = 3_600_000;
 
+/** Most targets that are kept, but for those with something pending. */
 const mostTargets = 10_000;
 
 interface Target {
@@ -109,11 +110,17 @@ export class Leases {
     return made;
   }
 
+  /** Forgets what is over and, if that is too little, what was told longest ago. */
   #sweep(): void {
     const at = this.#clock.monotonic();
     for (const [name, { requests, tokens, pending }] of this.#targets) {
       const isOver = Math.max(requests?.until ?? 0, tokens?.until ?? 0) <= at;
       if (isOver && pending.requests === 0) this.#targets.delete(name);
+    }
+    // Clients may name any model; were nobody let go, everybody who comes would be looked through for each of them.
+    for (const [name, { pending }] of this.#targets) {
+      if (this.#targets.size <= mostTargets / 2) break;
+      if (pending.requests === 0) this.#targets.delete(name);
     }
   }
 }

@@ -68,8 +68,13 @@ test("all credentials must be used up before an endpoint is", () => {
     [],
   );
   enter(limits, limits.attemptScopes("e", 0) ?? []);
+  const token = { tokens: () => 1 };
   assert.deepEqual(
-    [limits.credentialWait("e", "m", 0) > 0, limits.credentialWait("e", "m", 1), limits.limited("e", "m", 1)],
+    [
+      limits.credentialWait("e", "m", 0, token) > 0,
+      limits.credentialWait("e", "m", 1, token),
+      limits.limited("e", "m", 1),
+    ],
     [true, 0, 0],
   );
   enter(limits, limits.attemptScopes("e", 1) ?? []);

@@ -160,12 +160,13 @@ export class Limits {
     return longer(this.#refusal(own, demand), soonest);
   }
 
-  /** Milliseconds until a credential of an endpoint may be used for a model; 0 when it may be now. */
-  credentialWait(endpoint: string, model: string, credential: number): number {
+  /** Milliseconds until a credential may be used for a model and so many tokens; 0 when it may be now. */
+  credentialWait(endpoint: string, model: string, credential: number, demand: Pick<Demand, "tokens">): number {
     if (!this.isLimiting) return 0;
     const scope = this.#endpoints.get(endpoint)?.credentials[credential];
-    const left = this.leases.wait(stakeOf({ endpoint, model, credential }, { requests: 1, tokens: 1 }));
-    return Math.max(left, this.#refusal(scope, demandOf(1))?.wait ?? 0);
+    const tokens = demand.tokens();
+    const left = this.leases.wait(stakeOf({ endpoint, model, credential }, { requests: 1, tokens }));
+    return Math.max(left, this.#refusal(scope, demandOf(tokens))?.wait ?? 0);
   }
 
   /** The way into these scopes. */

@@ -115,7 +115,8 @@ export abstract class Attempt implements Ticking {
   #settle(why: Failure | undefined): void {
     if (this.entry === undefined) return;
     const { tokens } = actualOf(this.#limited?.used(this.seen, why));
-    this.entry.settle(tokens === undefined ? {} : { tokens: Math.max(0, tokens - this.#booked) });
+    const booked = this.seen.usage?.inputTokens === undefined ? 0 : this.#booked;
+    this.entry.settle(tokens === undefined ? {} : { tokens: Math.max(0, tokens - booked) });
   }
 
   /** Takes the reins of a call, which may have said a good deal before it handed them out. */

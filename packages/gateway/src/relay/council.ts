@@ -106,6 +106,7 @@ export class Council {
         member,
         failure("timeout-first-token", `${member.planned.endpoint} did not answer the council within ${limit} ms.`),
       );
+      this.#parts.limited?.leaveQueues();
     }
   }
 
@@ -143,9 +144,10 @@ export class Council {
     return { planned: first.planned, usage: sumOf(usages) };
   }
 
-  /** Tokens of the members' answers, which the judge's usage has in it. */
-  get tokens(): number {
-    return this.#opinions.reduce((sum, { events }) => sum + (actualOf(usageOf(events)).tokens ?? 0), 0);
+  /** The sum of what is known of the members' answers; the judge's usage, where it is told, has it in it. */
+  get told(): Usage {
+    const usages = this.#opinions.map(({ events }) => usageOf(events));
+    return sumOf([{ inputTokens: 0, outputTokens: 0 }, ...usages.filter((usage) => usage !== undefined)]) ?? {};
   }
 
   /** The answer that stands when the judge has failed: the first member's; undefined when there is none. */
@@ -177,10 +179,10 @@ export class Council {
 
   async #ask(member: Member, learned: Learned): Promise<void> {
     const { planned } = member;
-    const { context, turns } = this.#parts;
+    const { context, turns, limited } = this.#parts;
     const endpoint = this.#input.endpoints.get(planned.endpoint);
     if (endpoint === undefined) return this.#failed(member, failure("internal", "A member has no endpoint."));
-    const credential = context.health.pick(planned.endpoint, planned.model, planned.credential);
+    const credential = context.health.pick(planned.endpoint, planned.model, planned.credential, limited?.demand);
     const wish: Wish = { change: (request) => memberRequest(request, this.#settings.tokens) };
     const prepared = prepare(this.#input, { planned, endpoint, credential }, { context, learned, wish });
     if (!prepared.ok) return this.#failed(member, prepared.failure);
@@ -197,7 +199,6 @@ export class Council {
       member.turn = turns.begin(planned, credential, false);
       this.#listen(member, call, credential);
     };
-    const { limited } = this.#parts;
     if (limited === undefined) return go();
     const way = { credential, requests: 1, isWanted: () => !member.isOver };
     limited.enter(planned, way, { go, refused: (why) => this.#failed(member, why) });

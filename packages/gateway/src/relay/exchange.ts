@@ -7,7 +7,7 @@ import { errorAnswer, summarize } from "./error-answer.ts";
 import { EventAttempt } from "./event-attempt.ts";
 import { convene } from "./council.ts";
 import type { Council } from "./council.ts";
-import { LimitedExchange } from "./limited.ts";
+import { actualOf, LimitedExchange } from "./limited.ts";
 import { traceHeaders } from "./head.ts";
 import { Lessons } from "./lessons.ts";
 import { prepare } from "./prepare.ts";
@@ -52,6 +52,8 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
   readonly #lessons: Lessons;
   #failedBefore: AttemptReport["after"];
   #attempt: Attempt | undefined;
+  /** How it ended, if it did before anything of it went out. */
+  #ended: Failure | undefined;
   /** Several attempts that together tell one answer (`rescue: continue`). */
   #rescue: Rescue | undefined;
   /** What the client gets. */
@@ -61,6 +63,8 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
   #council: Council | undefined;
   /** The target that is waited for, and until when in monotonic milliseconds. */
   #waiting: { readonly planned: PlannedAttempt; readonly until: number } | undefined;
+  /** How many targets wait for images that the client named by URL. */
+  #fetches = 0;
   #settled = false;
   #firstAt: number | undefined;
 
@@ -110,8 +114,10 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
   began(attempt: Attempt): void {
     if (this.#race === undefined || this.#race.isDecided) return;
     this.#attempt = attempt;
-    this.#waiting = undefined;
+    this.#ended = undefined;
+    this.#stopWaiting();
     this.#dismiss(this.#race.win(attempt));
+    this.#limited?.leaveQueues();
     if (this.#reply.isStalled) attempt.pause();
   }
 
@@ -125,7 +131,10 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
     if (this.#reply.isCommitted) {
       if (this.#rescue?.goesOn(why) !== true) return this.#refuse(why);
       this.#isRescued = true;
-    } else if (this.#reply.forget()) this.#isRescued = true;
+    } else {
+      if (this.#reply.forget()) this.#isRescued = true;
+      this.#ended = why;
+    }
     this.#after(why, attempt);
   }
 
@@ -173,7 +182,12 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
 
   #tickRace(race: Race, now: number): void {
     for (const attempt of race.running) if (attempt !== this.#attempt) attempt.tick(now);
-    if (this.#waiting === undefined && this.#turns.hasMore && race.takesNext(now)) this.#begin();
+    if (!this.#isSomebodyComing && this.#turns.hasMore && race.takesNext(now)) this.#begin();
+  }
+
+  /** In a race a target may still be waited for, or for its images or a place with it, when the others have failed. */
+  get #isSomebodyComing(): boolean {
+    return this.#waiting !== undefined || this.#fetches > 0 || this.#limited?.isWaiting === true;
   }
 
   /** Ends an exchange that is under way, such as at the end of the grace time when the gateway stops. */
@@ -188,8 +202,18 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
     const next = this.#turns.next(this.#failures);
     if (next === undefined) return this.#giveUp();
     const { planned, wait } = next;
+    const until = this.#context.clock.monotonic() + wait;
+    // In a race somebody may be waited for already: who is ready sooner goes first.
+    if (this.#waiting !== undefined && this.#waiting.until < until) return this.#turns.first(planned);
+    this.#stopWaiting();
     if (wait === 0) return this.#try(planned);
-    this.#waiting = { planned, until: this.#context.clock.monotonic() + wait };
+    this.#waiting = { planned, until };
+  }
+
+  /** Who is waited for can still be asked later. */
+  #stopWaiting(): void {
+    if (this.#waiting !== undefined) this.#turns.first(this.#waiting.planned);
+    this.#waiting = undefined;
   }
 
   /** False where a race was decided while another target was waited for, or images were fetched for it. */
@@ -199,7 +223,7 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
 
   #try(planned: PlannedAttempt): void {
     this.#waiting = undefined;
-    if (!this.#isOpen) return;
+    if (!this.#isOpen) return this.#turns.first(planned);
     const endpoint = this.#input.endpoints.get(planned.endpoint);
     if (endpoint === undefined) return this.#giveUp();
     try {
@@ -212,7 +236,8 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
   }
 
   #send(planned: PlannedAttempt, endpoint: RelayEndpoint): void {
-    const credential = this.#context.health.pick(planned.endpoint, planned.model, planned.credential);
+    const { health } = this.#context;
+    const credential = health.pick(planned.endpoint, planned.model, planned.credential, this.#limited?.demand);
     const about = { context: this.#context, learned: this.#lessons.learned };
     const wish = this.#rescue === undefined ? undefined : { prefix: this.#rescue.prefixFor(planned) };
     const council = this.#council?.wish();
@@ -234,6 +259,7 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
     const way = { credential, requests: call.requests ?? 1, isWanted: () => this.#isOpen };
     this.#limited.enter(planned, way, {
       go,
+      unwanted: () => this.#turns.first(planned),
       refused: (why, refusal) => {
         if (!this.#turns.later(planned, refusal)) this.#failures.push(why);
         this.#begin();
@@ -256,17 +282,20 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
       turn,
       entry,
       limited: this.#limited,
-      booked: this.#council?.tokens,
+      booked: this.#council === undefined ? 0 : actualOf(this.#council.told).tokens,
       rescue: this.#rescue,
     };
     this.#attempt = call.kind === "wire" ? new WireAttempt(parts, call) : new EventAttempt(parts, call);
+    this.#ended = undefined;
     this.#race?.started(this.#attempt);
     this.#attempt.start();
   }
 
   /** Fetches images that the client named by URL, and then tries the target again; without them, the next one. */
   async #fetchMedia(urls: readonly string[], planned: PlannedAttempt): Promise<void> {
+    this.#fetches++;
     const missing = await this.#lessons.fetchMedia(urls);
+    this.#fetches--;
     if (this.#settled) return;
     if (missing === undefined) return this.#try(planned);
     this.#failures.push(missing);
@@ -274,10 +303,10 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
   }
 
   #giveUp(): void {
-    const [other] = this.#race?.running ?? [];
-    if (other !== undefined) {
-      this.#attempt = other;
-      return;
+    if (this.#race !== undefined) {
+      const [other] = this.#race.running;
+      if (other !== undefined) this.#attempt = other;
+      if (other !== undefined || this.#isSomebodyComing) return;
     }
     const standing = this.#reply.isCommitted ? undefined : this.#council?.fallback();
     if (standing !== undefined) return this.#attend({ ...standing, turn: undefined });
@@ -365,16 +394,16 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
     this.#lessons.over();
     this.#council?.cancel();
     const attempt = this.#attempt;
-    const spent =
-      attempt === undefined ? this.#council?.spent : { planned: attempt.planned, usage: attempt.seen.usage };
+    const usage = attempt === undefined ? this.#council?.spent?.usage : attempt.seen.usage;
     // Before all that is left open in the limits is taken for never sent.
-    if (this.#race !== undefined) this.#dismiss(this.#race.running.filter((other) => other !== attempt));
-    // A council's members answer whole.
-    const isWhole = attempt === undefined || !this.#input.body.stream;
-    this.#limited?.settle({ seen: attempt?.seen ?? spent, target: spent?.planned, isWhole }, why);
+    const rivals = this.#race?.running.filter((other) => other !== attempt) ?? [];
+    this.#dismiss(rivals);
+    // Who gives up waiting for the next attempt is not charged for one that was refused.
+    const ended = rivals.length === 0 ? this.#ended : undefined;
+    this.#limited?.settle({ attempt, council: this.#council }, why && (ended ?? why));
     this.#context.observer.settled({
       ...fromAttempt(attempt),
-      usage: spent?.usage,
+      usage,
       input: this.#input,
       status,
       attempts: this.#turns.count,

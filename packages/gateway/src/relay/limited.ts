@@ -3,6 +3,7 @@ import { failure } from "../kernel/failure.ts";
 import type { Failure, FailureKind } from "../kernel/failure.ts";
 import { costOf } from "../kernel/usage.ts";
 import type { Usage } from "../kernel/usage.ts";
+import type { Demand } from "../limits/demand.ts";
 import type { Entry } from "../limits/entry.ts";
 import type { Stake } from "../limits/leases.ts";
 import { quotaOf, stakeOf } from "../limits/limits.ts";
@@ -10,14 +11,38 @@ import type { Limits } from "../limits/limits.ts";
 import type { Scope } from "../limits/rules.ts";
 import type { Actual, Refusal } from "../limits/types.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
+import { sumOf } from "./fan-out.ts";
 import { Foreseen } from "./foresee.ts";
 import { quotaHeaders } from "./quota-headers.ts";
 import type { ExchangeInput, RelayContext } from "./types.ts";
 
-/** How an entry goes on, at once or later. Neither is called for an exchange that is over. */
+/** How an entry goes on, at once or later. Nothing is called for an exchange that is over. */
 export interface Admission {
   go(entry: Entry | undefined): void;
+  /** It had to wait, and nobody wants it any more. */
+  unwanted?(): void;
   refused(why: Failure, refusal?: Refusal): void;
+}
+
+/** Who has used what an exchange is charged for. */
+interface Spenders {
+  readonly attempt: { readonly planned: PlannedAttempt; readonly seen: Seen } | undefined;
+  readonly council:
+    | {
+        /** What was spent where the judge was not asked. */
+        readonly spent: { readonly planned: PlannedAttempt; readonly usage: Usage | undefined } | undefined;
+        /** The sum of what is known of members that answered. */
+        readonly told: Usage;
+      }
+    | undefined;
+}
+
+/** An entry that may have to wait. */
+interface Waiter {
+  /** Monotonic milliseconds. */
+  readonly until: number;
+  /** Ends the wait of one that is not wanted. Returns whether it was not. */
+  readonly isUnwanted: () => boolean;
 }
 
 /** One exchange and its attempts as the limits see them. */
@@ -31,8 +56,8 @@ export class LimitedExchange {
   #own: Entry | undefined;
   /** Its key may cost so much and no more. */
   readonly #hasBudget: boolean;
-  /** Every entry that is not over, and until when it may wait in monotonic milliseconds. */
-  readonly #entries = new Map<Entry, number>();
+  /** Every entry that is not over. */
+  readonly #entries = new Map<Entry, Waiter>();
   #isOver = false;
 
   private constructor(input: ExchangeInput, context: RelayContext, limits: Limits) {
@@ -50,6 +75,16 @@ export class LimitedExchange {
     if (limits === undefined) return undefined;
     const isFree = input.caller.limited === undefined && input.plan.model.limits === undefined && !limits.isLimiting;
     return isFree ? undefined : new LimitedExchange(input, context, limits);
+  }
+
+  /** What the request is foreseen to use. */
+  get demand(): Demand {
+    return this.#foreseen;
+  }
+
+  /** Whether an attempt waits for a place, or for a store to say that it may begin. */
+  get isWaiting(): boolean {
+    return [...this.#entries.keys()].some((entry) => entry !== this.#own && entry.state === "waiting");
   }
 
   /** The way into the limits of the key and of the virtual model. */
@@ -82,14 +117,24 @@ export class LimitedExchange {
 
   /** Ends waits that have lasted too long. */
   tick(now: number): void {
-    for (const [entry, until] of this.#entries) if (entry.state === "waiting" && now > until) entry.giveUp();
+    for (const [entry, { until }] of this.#entries) if (entry.state === "waiting" && now > until) entry.giveUp();
   }
 
-  /** The exchange is over: what its key and model are charged, and whatever was left open. */
-  settle({ seen, target, isWhole }: Spent, why?: Failure): void {
+  /** Attempts that nobody wants any more give their places in queues to others. */
+  leaveQueues(): void {
+    for (const [entry, { isUnwanted }] of this.#entries) if (entry.state === "waiting") isUnwanted();
+  }
+
+  /**
+   * The exchange is over: what its key and model are charged, and whatever was left open.
+   *
+   * @param attempt The one that answered, or was the last.
+   * @param council What its members spent.
+   */
+  settle({ attempt, council }: Spenders, why?: Failure): void {
     this.#isOver = true;
-    const input = isWhole ? undefined : this.#foreseen.input;
-    const used = seen === undefined || target === undefined ? none : usedBy(seen, why, input);
+    const target = (attempt ?? council?.spent)?.planned;
+    const used = attempt === undefined ? this.#usedBefore(council) : this.#usedWith(attempt.seen, why, council);
     // What nobody knows stays as it was foreseen.
     const money =
       used === none
@@ -100,6 +145,19 @@ export class LimitedExchange {
     this.#own?.settle({ ...actualOf(used), money });
     for (const entry of this.#entries.keys()) entry.leave();
     this.#entries.clear();
+  }
+
+  /** What was used by an exchange that asked nobody, or only the members of a council. */
+  #usedBefore(council: Spenders["council"]): Usage | undefined {
+    return council?.spent === undefined ? none : council.spent.usage;
+  }
+
+  /** What was used by the last attempt, and before it. */
+  #usedWith(seen: Seen, why: Failure | undefined, council: Spenders["council"]): Usage | undefined {
+    const used = this.used(seen, why);
+    // A judge's answer that tells its usage has the members' in it.
+    const isTold = seen.usage?.inputTokens !== undefined;
+    return council === undefined || isTold || used === undefined ? used : sumOf([used, council.told]);
   }
 
   /** What an attempt used, or has used until it was cut off. */
@@ -120,9 +178,16 @@ export class LimitedExchange {
   ): void {
     const { caller } = this.#input;
     const { tokens, money } = this.#foreseen;
+    const isUnwanted = () => {
+      if (sent?.isWanted() !== false) return false;
+      this.#entries.delete(entry);
+      entry.leave();
+      if (!this.#isOver) admission.unwanted?.();
+      return true;
+    };
     const decided = () => {
-      if (sent?.isWanted() === false) return entry.leave();
       try {
+        if (isUnwanted()) return;
         this.#decided(entry, admission);
       } catch (error) {
         // Nothing below throws. If something does, this request ends and no other.
@@ -138,12 +203,12 @@ export class LimitedExchange {
       stake: sent?.stake,
       decided,
     });
-    this.#entries.set(entry, Infinity);
+    this.#entries.set(entry, { until: Infinity, isUnwanted });
     // Before it begins: all of the exchange may be over when that returns.
     if (sent === undefined) this.#own = entry;
     entry.begin();
-    if (entry.state === "waiting") this.#entries.set(entry, this.#context.clock.monotonic() + entry.patience);
-    else this.#decided(entry, admission);
+    if (entry.state !== "waiting") return this.#decided(entry, admission);
+    this.#entries.set(entry, { until: this.#context.clock.monotonic() + entry.patience, isUnwanted });
   }
 
   #decided(entry: Entry, admission: Admission): void {
@@ -153,14 +218,6 @@ export class LimitedExchange {
     this.#entries.delete(entry);
     admission.refused(refusedBy(refusal), refusal);
   }
-}
-
-/** What an exchange is charged for. */
-interface Spent {
-  readonly seen?: Seen | undefined;
-  readonly target?: PlannedAttempt | undefined;
-  /** It came whole, or would have: how much of it was written when it was cut off nobody knows. */
-  readonly isWhole: boolean;
 }
 
 /** What an upstream refused, it did not charge. */

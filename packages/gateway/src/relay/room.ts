@@ -7,15 +7,20 @@ import { Foreseen } from "./foresee.ts";
 import { refusedBy } from "./limited.ts";
 import type { ExchangeInput } from "./types.ts";
 
+/** What is asked of the limits. */
+type Counted = Pick<Limits, "isLimiting" | "limited" | "price" | "refusalOf">;
+
 /** How long targets of one exchange have no room, and how long that is waited for: once in all, not for each of them. */
 export class Room {
-  readonly #limits: Limits;
+  readonly #limits: Counted;
   readonly #foreseen: Foreseen;
   /** Targets that turned out to have none, and until when. */
   readonly #until = new Map<PlannedAttempt, number>();
+  /** Credentials that turned out to have none. */
+  readonly #full = new Set<string>();
   #deadline: number | undefined;
 
-  constructor(input: ExchangeInput, limits: Limits) {
+  constructor(input: ExchangeInput, limits: Counted) {
     this.#limits = limits;
     this.#foreseen = new Foreseen(input, limits.price);
   }
@@ -37,8 +42,10 @@ export class Room {
     this.#deadline ??= now + longest;
   }
 
-  refused(planned: PlannedAttempt, { wait }: Refusal, now: number): void {
-    this.#until.set(planned, now + Math.max(1, wait));
+  /** A target turned out to have none. Another credential of its endpoint may have: it is asked once more at once. */
+  refused(planned: PlannedAttempt, { kind, id, wait }: Refusal, now: number): void {
+    if (kind === "credential" && !this.#full.has(id)) this.#full.add(id);
+    else this.#until.set(planned, now + Math.max(1, wait));
   }
 
   /** Why a target is not asked that would have to be waited for. */

@@ -104,8 +104,8 @@ export class Turn {
     const { credential, target } = this.#parts;
     const { cooldown, credentials } = this.#health.endpoint(endpoint);
     const { cooldowns } = this.#health;
-    // Some codecs read it from a body.
-    const asked = retryAfter === undefined ? undefined : Math.min(retryAfter, longestRetryAfter);
+    // Some codecs read it from a body. Who refuses and asks for no pause, or names a time that is past, names none.
+    const asked = retryAfter === undefined || retryAfter <= 0 ? undefined : Math.min(retryAfter, longestRetryAfter);
     switch (kind) {
       case "rate-limited": {
         const scope = { endpoint, model, credential };

@@ -54,11 +54,18 @@ export interface Ailment {
   readonly wait?: number;
 }
 
+/** What a request is foreseen to use; counted when it is asked for. */
+interface Tokens {
+  tokens(): number;
+}
+
+const aToken: Tokens = { tokens: () => 1 };
+
 /** What `Health` asks of who counts what targets are asked for. */
 export interface TargetLimits {
   limited(endpoint: string, model: string, tokens: number): number;
-  /** Milliseconds until a credential may be used for a model; 0 when it may be now. */
-  credentialWait(endpoint: string, model: string, credential: number): number;
+  /** Milliseconds until a credential may be used for a model and so many tokens; 0 when it may be now. */
+  credentialWait(endpoint: string, model: string, credential: number, demand: Tokens): number;
 }
 
 /** How targets are, as far as the gateway has seen. Outlives the configuration. */
@@ -147,24 +154,29 @@ export class Health implements TargetHealth {
   }
 
   /** Milliseconds until a credential may be used for a target. */
-  #left(endpoint: string, model: string, credential: number): number {
+  #left(endpoint: string, model: string, credential: number, demand: Tokens): number {
     const pause = this.cooldowns.left(endpoint, model, credential);
-    return this.limits === undefined ? pause : Math.max(pause, this.limits.credentialWait(endpoint, model, credential));
+    if (this.limits === undefined) return pause;
+    return Math.max(pause, this.limits.credentialWait(endpoint, model, credential, demand));
   }
 
-  /** Which credential to use next: in turn, those that must pause left out. @param preferred If it is free. */
-  pick(endpoint: string, model: string, preferred?: number): number {
+  /**
+   * Which credential to use next: in turn, those left out that must pause or have no room.
+   *
+   * @param preferred If it is free.
+   */
+  pick(endpoint: string, model: string, preferred?: number, demand: Tokens = aToken): number {
     const state = this.#endpoints.get(endpoint);
     if (state === undefined || state.credentials < 2) return 0;
     const { credentials } = state;
-    if (preferred !== undefined && preferred < credentials && this.#left(endpoint, model, preferred) === 0) {
+    if (preferred !== undefined && preferred < credentials && this.#left(endpoint, model, preferred, demand) === 0) {
       return preferred;
     }
     let best = state.turn % credentials;
     let shortest = Infinity;
     for (let step = 0; step < credentials && shortest > 0; step++) {
       const index = (state.turn + step) % credentials;
-      const left = this.#left(endpoint, model, index);
+      const left = this.#left(endpoint, model, index, demand);
       if (left >= shortest) continue;
       best = index;
       shortest = left;
