@@ -19,7 +19,8 @@ export function traceHeaders(attempts: number, attempt: Attempt | undefined, res
   if (rescued) headers.push("x-patchbay-rescued", "true");
   headers.push("x-patchbay-endpoint", headerText(attempt.planned.endpoint));
   headers.push("x-patchbay-model", headerText(attempt.planned.model));
+  if (attempt.losses.length === 0) return headers;
   const losses = [...new Set(attempt.losses.map(({ field }) => field))].join(",");
-  if (losses !== "") headers.push("x-patchbay-loss", headerText(losses));
+  headers.push("x-patchbay-loss", headerText(losses));
   return headers;
 }

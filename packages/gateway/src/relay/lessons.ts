@@ -6,10 +6,13 @@ import { fetchImages } from "./media.ts";
 import type { Learned } from "./prepare.ts";
 import type { RelayContext } from "./types.ts";
 
+/** What most exchanges know to their end. */
+const nothing: Learned = { fetched: new Map(), stateless: false, missing: new Map() };
+
 /** What an exchange learns about its request while it is tried, so that the same target can be asked otherwise. */
 export class Lessons {
   readonly #context: Pick<RelayContext, "media" | "unserved">;
-  learned: Learned = { fetched: new Map(), stateless: false, missing: new Map() };
+  learned: Learned = nothing;
   /** Who was tried a second time, such as because its connection had gone stale. */
   triedAgain: PlannedAttempt | undefined;
   #fetching: AbortController | undefined;

@@ -72,7 +72,7 @@ export class Reply {
   open(length?: number): void {
     if (this.isOpen) return;
     this.isOpen = true;
-    this.#input.client.open(200, [...contentHeaders(this.#input, length), ...this.#owner.trace()]);
+    this.#input.client.open(200, contentHeaders(this.#input, length).concat(this.#owner.trace()));
   }
 
   /** Ends an answer. @param trailers Names and values in turn. */

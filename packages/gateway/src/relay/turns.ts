@@ -57,7 +57,7 @@ export class Turns {
   /** Who may be asked again. */
   readonly #again: PlannedAttempt[] = [];
   /** Who may well be at work on this request still, or would only fail again: nobody waits for them. */
-  readonly #final = new Set<PlannedAttempt>();
+  readonly #final: PlannedAttempt[] = [];
   /** Whose short pause is waited for although others are left. */
   #staying: PlannedAttempt | undefined;
   /** Who was tried once more for the sake of another credential only, which the model's `attempts` do not count. */
@@ -155,8 +155,8 @@ export class Turns {
     const place = this.#again.indexOf(planned);
     if (isWorthIt && place === -1) this.#again.push(planned);
     else if (!isWorthIt && place !== -1) this.#again.splice(place, 1);
-    if (isWorthIt) this.#final.delete(planned);
-    else this.#final.add(planned);
+    if (isWorthIt) this.#mayWait(planned);
+    else this.#final.push(planned);
   }
 
   /** Puts a target before all others. */
@@ -204,7 +204,13 @@ export class Turns {
     }
     this.#note(planned, passes(why));
     // Who asks for a pause answers after it.
-    if (credentialKinds.has(why.kind)) this.#final.delete(planned);
+    if (credentialKinds.has(why.kind)) this.#mayWait(planned);
+  }
+
+  #mayWait(planned: PlannedAttempt): void {
+    for (let index = this.#final.length - 1; index >= 0; index--) {
+      if (this.#final[index] === planned) this.#final.splice(index, 1);
+    }
   }
 
   /** Some failures tell who else is worth asking. */
@@ -303,7 +309,7 @@ export class Turns {
     let best: NextTurn | undefined;
     for (const planned of this.#input.plan.attempts) {
       const wait = health.cooldown(planned.endpoint, planned.model);
-      if (wait === 0 || wait > (best?.wait ?? longest) || this.#final.has(planned)) continue;
+      if (wait === 0 || wait > (best?.wait ?? longest) || this.#final.includes(planned)) continue;
       if (!this.#mayRetry(planned)) continue;
       best = { planned, wait };
     }
