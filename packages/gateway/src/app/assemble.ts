@@ -60,7 +60,8 @@ export function assemble(config: Config, lasting: Lasting, before?: Assembly): A
     const backend = kept ?? createBackend(settings, timeouts.connect);
     backends.set(settings.name, backend);
     prints.set(settings.name, print);
-    endpoints.set(settings.name, { name: settings.name, type: settings.type, backend, timeouts });
+    const { name, type, credentials } = settings;
+    endpoints.set(name, { name, type, backend, timeouts, credentials: credentials.length });
   }
   const { host } = config.server;
   const authenticator = new Authenticator({

@@ -182,7 +182,7 @@ export class Council {
     const { context, turns, limited } = this.#parts;
     const endpoint = this.#input.endpoints.get(planned.endpoint);
     if (endpoint === undefined) return this.#failed(member, failure("internal", "A member has no endpoint."));
-    const credential = context.health.pick(planned.endpoint, planned.model, planned.credential, limited?.demand);
+    const credential = context.health.pick(planned, endpoint.credentials, limited?.demand);
     const wish: Wish = { change: (request) => memberRequest(request, this.#settings.tokens) };
     const prepared = prepare(this.#input, { planned, endpoint, credential }, { context, learned, wish });
     if (!prepared.ok) return this.#failed(member, prepared.failure);

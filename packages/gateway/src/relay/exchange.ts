@@ -237,7 +237,7 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
 
   #send(planned: PlannedAttempt, endpoint: RelayEndpoint): void {
     const { health } = this.#context;
-    const credential = health.pick(planned.endpoint, planned.model, planned.credential, this.#limited?.demand);
+    const credential = health.pick(planned, endpoint.credentials, this.#limited?.demand);
     const about = { context: this.#context, learned: this.#lessons.learned };
     const wish = this.#rescue === undefined ? undefined : { prefix: this.#rescue.prefixFor(planned) };
     const council = this.#council?.wish();

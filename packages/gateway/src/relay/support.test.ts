@@ -261,7 +261,9 @@ export function scene(options: SceneOptions = {}): Scene {
       })),
       excluded: [],
     },
-    endpoints: new Map(endpoints.map((name) => [name, { name, type: "openai-compatible", backend, timeouts }])),
+    endpoints: new Map(
+      endpoints.map((name) => [name, { name, type: "openai-compatible", backend, timeouts, credentials: 1 }]),
+    ),
     settings: { total: 10_000, keepalive: 300, stall: 700, answer: 10_000, ...options.settings },
     client,
     headers: {},

@@ -60,7 +60,10 @@ class Stage implements Disposable {
         startedAt: clock.passed,
         plan: { ...input.plan, model, attempts: planned, unwell: unwell.map(plannedFor) },
         endpoints: new Map(
-          endpoints.map((name) => [name, { name, type: "openai-compatible", backend, timeouts }] as const),
+          endpoints.map((name) => {
+            const { credentials } = this.health.endpoint(name);
+            return [name, { name, type: "openai-compatible", backend, timeouts, credentials }] as const;
+          }),
         ),
       },
       { ...context, health: this.health },

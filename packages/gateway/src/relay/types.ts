@@ -53,6 +53,8 @@ export interface RelayEndpoint {
   readonly type: string;
   readonly backend: Backend;
   readonly timeouts: RelayTimeouts;
+  /** How many it has. */
+  readonly credentials: number;
 }
 
 /** Milliseconds; see the configuration's types. */

@@ -5,7 +5,7 @@ import type { Cooling } from "./cooldowns.ts";
 import { RetryBudget } from "./retry-budget.ts";
 import type { TargetState } from "./target-state.ts";
 import { Targets } from "./targets.ts";
-import type { CircuitSettings, CircuitState, TargetHealth } from "./types.ts";
+import type { CircuitSettings, CircuitState, PlannedAttempt, TargetHealth } from "./types.ts";
 
 /** What is known of an endpoint as a whole. */
 interface EndpointState {
@@ -163,12 +163,13 @@ export class Health implements TargetHealth {
   /**
    * Which credential to use next: in turn, those left out that must pause or have no room.
    *
-   * @param preferred If it is free.
+   * @param planned With the credential that is taken if it is free.
+   * @param credentials How many the endpoint had when the request came.
    */
-  pick(endpoint: string, model: string, preferred?: number, demand: Tokens = aToken): number {
-    const state = this.#endpoints.get(endpoint);
-    if (state === undefined || state.credentials < 2) return 0;
-    const { credentials } = state;
+  pick(planned: PlannedAttempt, credentials: number, demand: Tokens = aToken): number {
+    const { endpoint, model, credential: preferred } = planned;
+    if (credentials < 2) return 0;
+    const state = this.endpoint(endpoint);
     if (preferred !== undefined && preferred < credentials && this.#left(endpoint, model, preferred, demand) === 0) {
       return preferred;
     }

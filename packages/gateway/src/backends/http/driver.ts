@@ -70,7 +70,7 @@ export class HttpBackend implements WireBackend {
   send(call: WireCall, receiver: WireReceiver): Flow {
     const httpCall = new HttpCall(this.#endpoint.name, receiver);
     const path = pathOf(this.#endpoint.vendor.paths[call.protocol], call);
-    const fixed = this.#headersOf(call.credential);
+    const fixed = this.#headers[call.credential];
     if (path === undefined || fixed === undefined) {
       receiver.fail(failure("internal", `${this.#endpoint.name} has no path or credential for this call.`));
       return httpCall;
@@ -97,7 +97,7 @@ export class HttpBackend implements WireBackend {
 
   forward(call: ForwardCall, receiver: WireReceiver): Flow {
     const httpCall = new HttpCall(this.#endpoint.name, receiver);
-    const fixed = this.#headersOf(call.credential);
+    const fixed = this.#headers[call.credential];
     if (fixed === undefined) {
       receiver.fail(failure("internal", `${this.#endpoint.name} has no such credential.`));
       return httpCall;
@@ -109,11 +109,6 @@ export class HttpBackend implements WireBackend {
     const { method, body = null } = call;
     this.#pool.dispatch({ path: this.#path + call.path, method, headers, body }, httpCall);
     return httpCall;
-  }
-
-  /** Who was planned by an older document may be asked by the turns of a newer one, which has more credentials. */
-  #headersOf(credential: number): readonly string[] | undefined {
-    return this.#headers[credential] ?? this.#headers[0];
   }
 
   countPath(protocol: Protocol, model: string): string | undefined {
