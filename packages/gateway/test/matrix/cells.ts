@@ -183,7 +183,7 @@ const structured = both("JSON schema", async (setting, stream) => {
 });
 
 const long = both("long text", async (setting, stream) => {
-  const words = Array.from({ length: 6000 }, (_, index) => `word ${index} ✓`).join("\n");
+  const words = Array.from({ length: 3000 }, (_, index) => `word ${index} ✓`).join("\n");
   const { last, seen } = await ask(setting, { prompt: words, stream }, { text: words, usage });
   assert.equal(last.text, words);
   assert.equal(seen[0]?.turns[0]?.text, words);
@@ -207,7 +207,7 @@ const errors: Cell[] = (
       setting.vendor.play({ status, kind });
       const wish = { prompt: "Say it.", stream };
       // A target that asked for a pause is left alone for a while: each of these has one of its own.
-      const place = { ...setting.place, model: `${setting.vendor.kind}/faulty-${kind}-${++faults}` };
+      const place = { ...setting.place, model: `${setting.place.model}-${++faults}` };
       // A wrong key of ours is not the client's fault, and a server's error is told as that of a bad gateway.
       const expected = kind === "auth" || kind === "server" ? 502 : status;
       await assert.rejects(setting.client.converse(place, wish, never), (error) => {

@@ -23,11 +23,13 @@ before(async () => {
     document: {
       endpoints: [...vendors.values()].map(endpointOf),
       // One attempt: what a vendor refuses is told, and not waited for.
-      models: kinds.map((kind) => ({
-        name: `over-${kind}`,
-        targets: [{ endpoint: kind, model: "real" }],
-        failover: { attempts: 1 },
-      })),
+      models: kinds.flatMap((kind) =>
+        Object.entries({ [`over-${kind}`]: "real", [`over-${kind}-*`]: "*" }).map(([name, model]) => ({
+          name,
+          targets: [{ endpoint: kind, model }],
+          failover: { attempts: 1 },
+        })),
+      ),
     },
   });
 });
