@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, describe, test } from "node:test";
 import { ask } from "./support/exchange.ts";
@@ -109,6 +110,14 @@ const departures: readonly Departure[] = [
     after: 100,
   },
 ];
+
+/** The longest that this process does not come to its timers, in nanoseconds. */
+function eventLoopLag(): ReturnType<typeof monitorEventLoopDelay> {
+  const lag = monitorEventLoopDelay({ resolution: 10 });
+  lag.enable();
+  return lag;
+}
+
 function leaving(): { signal: AbortSignal; abort: () => void } {
   const controller = new AbortController();
   return { signal: controller.signal, abort: () => controller.abort() };
@@ -129,6 +138,7 @@ describe("waiting", { concurrency: 4 }, () => {
       test(`${departure.phase}: the upstream is closed at once, nothing is retried, and the row says so`, async () => {
         const model = script(departure.script);
         const { signal, abort } = leaving();
+        using lag = eventLoopLag();
         const id = `leaver-${model}`;
         const answer = fetch(`${house.url}/v1/chat/completions`, {
           method: "POST",
@@ -160,7 +170,10 @@ describe("waiting", { concurrency: 4 }, () => {
         // One whose answer was complete before is not closed.
         if (departure.script.length === 1) {
           assert.equal(call?.aborted, true);
-          assert.ok((call.endedAt ?? Infinity) - left < 250, `it took ${(call.endedAt ?? Infinity) - left} ms`);
+          const took = (call.endedAt ?? Infinity) - left;
+          // On a machine that is busy with other tests this process waits for its turn itself.
+          const late = lag.max / 1e6;
+          assert.ok(took - late < 250, `it took ${took} ms, of which this process slept ${late} ms at most`);
         }
         const row = await house.row(id);
         assert.deepEqual([row.status, row.failureKind, row.attempts], [499, "cancelled", 1]);

@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { failure } from "../src/kernel/failure.ts";
-import type { Failure } from "../src/kernel/failure.ts";
-import type { CanonicalRequest } from "../src/kernel/request.ts";
-import { TranslatedStream } from "../src/relay/interpreter.ts";
-import { Rescue } from "../src/relay/rescue.ts";
-import { anyAnswer, cut } from "./support/arbitraries.ts";
-import { asks } from "./support/asks.ts";
-import { grammars } from "./support/grammars.ts";
-import type { Ending } from "./support/grammars.ts";
-import { codecOf, decoded, generating, Pipeline } from "./support/pipeline.ts";
-import type { Generating } from "./support/pipeline.ts";
-import { comparable, rooms, spoken, vendorStream } from "./support/spoken.ts";
-import type { Spoken } from "./support/spoken.ts";
-import type { Answer } from "./support/vendors/scene.ts";
+import { failure } from "../../src/kernel/failure.ts";
+import type { Failure } from "../../src/kernel/failure.ts";
+import type { CanonicalRequest } from "../../src/kernel/request.ts";
+import { TranslatedStream } from "../../src/relay/interpreter.ts";
+import { Rescue } from "../../src/relay/rescue.ts";
+import { anyAnswer, cut } from "../support/arbitraries.ts";
+import { asks } from "../support/asks.ts";
+import { grammars } from "../support/grammars.ts";
+import type { Ending } from "../support/grammars.ts";
+import { codecOf, decoded, generating, Pipeline } from "../support/pipeline.ts";
+import type { Generating } from "../support/pipeline.ts";
+import { comparable, rooms, spoken, vendorStream } from "../support/spoken.ts";
+import type { Spoken } from "../support/spoken.ts";
+import type { Answer } from "../support/vendors/scene.ts";
 
 /** Answers that break off at any byte, and whatever another attempt says then, for every pair of protocols. */
 

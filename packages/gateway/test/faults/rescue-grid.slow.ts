@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { WebSocket } from "ws";
-import { startHouse } from "./support/house.ts";
-import { asks } from "./support/asks.ts";
-import { grammars } from "./support/grammars.ts";
-import type { Ending } from "./support/grammars.ts";
-import { decoded } from "./support/pipeline.ts";
-import type { Generating } from "./support/pipeline.ts";
-import { field } from "./support/read-stream.ts";
-import { startRecorder } from "./support/recorder.ts";
-import { comparable, spoken } from "./support/spoken.ts";
-import type { Spoken } from "./support/spoken.ts";
-import { places } from "./support/wire-clients.ts";
-import type { Answer, Seen } from "./support/vendors/scene.ts";
-import { vendorKinds } from "./support/vendors/server.ts";
-import type { VendorKind } from "./support/vendors/server.ts";
+import { startHouse } from "../support/house.ts";
+import { asks } from "../support/asks.ts";
+import { grammars } from "../support/grammars.ts";
+import type { Ending } from "../support/grammars.ts";
+import { decoded } from "../support/pipeline.ts";
+import type { Generating } from "../support/pipeline.ts";
+import { field } from "../support/read-stream.ts";
+import { startRecorder } from "../support/recorder.ts";
+import { comparable, spoken } from "../support/spoken.ts";
+import type { Spoken } from "../support/spoken.ts";
+import { places } from "../support/wire-clients.ts";
+import type { Answer, Seen } from "../support/vendors/scene.ts";
+import { vendorKinds } from "../support/vendors/server.ts";
+import type { VendorKind } from "../support/vendors/server.ts";
 
 /**
  * Every surface over every vendor's protocol, an answer that breaks off behind each of its events and in the middle of
