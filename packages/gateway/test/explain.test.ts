@@ -186,7 +186,10 @@ test("the command asks the gateway that runs by the same document, and no other"
   assert.notEqual(field(route, "winner"), "a/m", "its circuit is open");
   const text = await command(home.path, "turns", ...flags);
   assert.match(text.stdout, /^turns -> turns \(rotate, at most 3 attempts\)\n/u);
-  assert.match(text.stdout, / -\s+a\/m\s+its circuit is open\s+first token after \d+ ms\n/u);
+  assert.match(
+    text.stdout,
+    / -\s+a\/m\s+its circuit is open\s+first token after \d+ ms, whole answers after \d+ ms\n/u,
+  );
   assert.ok(text.stdout.endsWith(`\nas ${house.url} sees it now\n`), text.stdout);
   const offline = await command(home.path, "turns", "--offline", "--json", ...flags);
   assert.equal(field(JSON.parse(offline.stdout), "winner"), "a/m");

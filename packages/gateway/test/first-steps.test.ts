@@ -26,7 +26,7 @@ async function routeOf(options: HouseOptions, model: string): Promise<readonly s
     keys: store.keys,
     directory: new ModelDirectory(),
   });
-  const planned = plan({ model, protocol: "openai-chat" }, runtime.catalog, atRest);
+  const planned = plan({ model, protocol: "openai-chat", stream: true }, runtime.catalog, atRest);
   await Promise.all([...backends.values()].map((backend) => backend[Symbol.asyncDispose]()));
   return planned.ok ? planned.value.attempts.map((attempt) => `${attempt.endpoint}: ${attempt.model}`) : [];
 }

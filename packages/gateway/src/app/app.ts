@@ -137,6 +137,10 @@ export class App implements AsyncDisposable {
       report: (level, message, error) => log[level](message, error === undefined ? {} : { error }),
     };
     this.#health.limits = this.#limits;
+    this.#health.credentialRefused = (endpoint, credential) =>
+      log.warn(`the upstream refuses credentials[${credential}] (401 or 403); replace it in the document`, {
+        endpoint,
+      });
     restoreLimits(this.#limits, config, { store: this.#store, clock: systemClock });
     this.#gateway = new Gateway(service, openaiChat.ingress);
     this.#metrics.watch({
@@ -229,6 +233,8 @@ export class App implements AsyncDisposable {
       },
     };
     this.#assembly = assemble(kept, this.#lasting, before);
+    // A credential may be another now.
+    this.#health.forgive();
     this.#known();
     for (const [name, backend] of before.backends) {
       if (this.#assembly.backends.get(name) === backend) continue;

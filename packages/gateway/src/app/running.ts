@@ -55,6 +55,8 @@ export interface TargetNow {
   readonly inFlight?: number;
   /** To the first token of late; absent where it was not asked for a stream. */
   readonly latency?: number;
+  /** To the end of its whole answers; absent where it was not asked for any. */
+  readonly whole?: number;
 }
 
 /** A route record with what the gateway has seen of its targets. */

@@ -14,8 +14,9 @@ const longestPause = 60_000;
 /** A used-up quota that names no time pauses its credential for so long, unless the endpoint says otherwise. */
 const quotaPause = 60_000;
 
-/** A credential that was refused is left alone for so long, where the endpoint has another. */
+/** A credential that was refused is left alone for so long, where the endpoint has another, and twice as long in a row. */
 const refusedPause = 60_000;
+const longestRefusedPause = 3_600_000;
 
 /** Failures that tell nothing of whether a target works: limits have their cooldown, and these others their own cure. */
 const neutral: ReadonlySet<FailureKind> = new Set<FailureKind>([
@@ -80,6 +81,7 @@ export class Turn {
     history.stretchAt = undefined;
     if (target.circuit.succeeded(sentAt, probe)) this.#health.turned(target.endpoint, "closed");
     target.pauses.delete(this.credential);
+    this.#health.accepted(target.endpoint, this.credential);
   }
 
   /** The attempt is over; `why` is absent when it ended well. */
@@ -124,9 +126,12 @@ export class Turn {
       }
       case "overloaded":
         return cooldowns.start({ endpoint, model }, asked ?? 0, kind);
-      case "upstream-auth":
-        if (credentials > 1) cooldowns.start({ endpoint, credential }, refusedPause, kind);
+      case "upstream-auth": {
+        const before = this.#health.refused(endpoint, credential);
+        const own = Math.min(longestRefusedPause, refusedPause * 2 ** Math.min(before, 10));
+        if (credentials > 1) cooldowns.start({ endpoint, credential }, own, kind);
         return;
+      }
       default:
         return;
     }

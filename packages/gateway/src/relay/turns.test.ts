@@ -660,6 +660,41 @@ test("a target that refuses without a time is left alone for longer and longer",
   assert.deepEqual(waits, [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
 });
 
+test("a credential that is refused is asked more and more rarely, and once it is accepted begins anew", () => {
+  using stage = new Stage({ endpoints: ["first"], attempts: 1 });
+  stage.health.know([{ name: "first", credentials: 2 }]);
+  const told: string[] = [];
+  stage.health.credentialRefused = (endpoint, credential) => told.push(`${endpoint}#${credential}`);
+  /** The next call with the first credential is answered so; milliseconds for which that one is left alone then. */
+  const use = (status: number) => {
+    stage.ask();
+    if (stage.call.call.credential === 1) {
+      stage.answer();
+      stage.ask();
+    }
+    assert.equal(stage.call.call.credential, 0);
+    if (status === 200) stage.answer();
+    else {
+      stage.refuse(status);
+      stage.answer();
+    }
+    const wait = stage.health.cooldowns.left("first", "actual", 0);
+    stage.scene.clock.passed += wait + 50;
+    return wait;
+  };
+  const waits = [401, 403, 401, 401, 401, 401, 401, 401, 200, 401].map(use);
+  const minute = 60_000;
+  assert.deepEqual(
+    waits.map((wait) => wait / minute),
+    [1, 2, 4, 8, 16, 32, 60, 60, 0, 1],
+  );
+  assert.deepEqual(told, ["first#0", "first#0"]);
+  stage.scene.clock.passed -= minute;
+  assert.ok(stage.health.cooldowns.left("first", "actual", 0) > 0);
+  stage.health.forgive();
+  assert.deepEqual([stage.health.cooldowns.left("first", "actual", 0), use(401) / minute], [0, 1]);
+});
+
 test("many requests at once are counted, and forgotten when they end", () => {
   using stage = new Stage();
   const clients = Array.from({ length: 5 }, () => stage.ask());

@@ -70,11 +70,15 @@ export class Cooldowns {
 
   /** Ends an endpoint's pauses, or all of one of its models; without a name every pause. */
   reset(endpoint?: string, model?: string): void {
-    for (const [name, cooling] of this.#running) {
-      if (endpoint !== undefined && cooling.endpoint !== endpoint) continue;
-      if (model !== undefined && cooling.model !== model) continue;
-      this.#running.delete(name);
-    }
+    this.end(
+      (cooling) =>
+        (endpoint === undefined || cooling.endpoint === endpoint) && (model === undefined || cooling.model === model),
+    );
+  }
+
+  /** Ends the pauses that are meant. */
+  end(isMeant: (cooling: Cooling) => boolean): void {
+    for (const [name, cooling] of this.#running) if (isMeant(cooling)) this.#running.delete(name);
   }
 
   #get(name: string): Cooling | undefined {

@@ -22,6 +22,7 @@ export function explain(asked: ExplainedRequest, catalog: Catalog, state: Routin
   const facts: RoutingFacts = {
     model,
     protocol: embeddings ? "openai-embeddings" : "openai-chat",
+    stream: !embeddings,
     request: { tools, images, jsonSchema, tokens, textTokens: tokens, session: undefined },
   };
   const planned = plan(facts, catalog, state);

@@ -15,6 +15,8 @@ interface EndpointState {
   healthy: boolean;
   /** Milliseconds to stay away after a 429 that names no time; undefined to find out. */
   cooldown: number | undefined;
+  /** By credential, how often in a row it was refused. */
+  readonly refusals: Map<number, number>;
   readonly budget: RetryBudget;
   /** How often circuits of its targets have opened and closed. */
   readonly turned: { open: number; closed: number };
@@ -79,6 +81,8 @@ export class Health implements TargetHealth {
   circuitSettings: CircuitSettings = defaultCircuit;
   /** What targets are asked for at most; set where limits are kept. */
   limits: TargetLimits | undefined;
+  /** Told when a credential is refused that was accepted before, or was new. */
+  credentialRefused: ((endpoint: string, credential: number) => void) | undefined;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #endpoints = new Map<string, EndpointState>();
   readonly #targets = new Targets();
@@ -111,6 +115,7 @@ export class Health implements TargetHealth {
         turn: 0,
         healthy: true,
         cooldown: undefined,
+        refusals: new Map(),
         budget: new RetryBudget(),
         turned: { open: 0, closed: 0 },
       };
@@ -137,8 +142,9 @@ export class Health implements TargetHealth {
     return circuit === undefined || circuit.isClosed ? "closed" : circuit.state(this.#clock.monotonic());
   }
 
-  latency(endpoint: string, model: string): number | undefined {
-    return this.#targets.get(endpoint, model)?.streamed.peak(this.#clock.monotonic());
+  latency(endpoint: string, model: string, stream: boolean): number | undefined {
+    const target = this.#targets.get(endpoint, model);
+    return (stream ? target?.streamed : target?.whole)?.peak(this.#clock.monotonic());
   }
 
   inFlight(endpoint: string, model: string): number {
@@ -186,6 +192,27 @@ export class Health implements TargetHealth {
     return best;
   }
 
+  /** An upstream refused a credential. Returns how often it had done so in a row before. */
+  refused(endpoint: string, credential: number): number {
+    const { refusals } = this.endpoint(endpoint);
+    const before = refusals.get(credential) ?? 0;
+    refusals.set(credential, before + 1);
+    if (before === 0) this.credentialRefused?.(endpoint, credential);
+    return before;
+  }
+
+  /** An upstream took a credential. */
+  accepted(endpoint: string, credential: number): void {
+    const { refusals } = this.endpoint(endpoint);
+    if (refusals.size > 0) refusals.delete(credential);
+  }
+
+  /** Credentials may be others now: those that were refused are asked again. */
+  forgive(): void {
+    for (const { refusals } of this.#endpoints.values()) refusals.clear();
+    this.cooldowns.end(({ why }) => why === "upstream-auth");
+  }
+
   /** Notes that a target's circuit has opened or closed. */
   turned(endpoint: string, to: "open" | "closed"): void {
     this.endpoint(endpoint).turned[to]++;
@@ -211,6 +238,8 @@ export class Health implements TargetHealth {
   /** Makes targets as if nothing had gone wrong: those of an endpoint, one of them, or all. */
   reset(endpoint?: string, model?: string): void {
     this.cooldowns.reset(endpoint, model);
+    for (const [name, { refusals }] of this.#endpoints)
+      if (endpoint === undefined || endpoint === name) refusals.clear();
     for (const target of this.#targets.all()) {
       if (endpoint !== undefined && target.endpoint !== endpoint) continue;
       if (model !== undefined && target.model !== model) continue;

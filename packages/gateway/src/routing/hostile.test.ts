@@ -18,6 +18,7 @@ const build = (
 const asked = (name: string, more: Partial<RoutingFacts> = {}): RoutingFacts => ({
   model: name,
   protocol: "openai-chat",
+  stream: true,
   ...more,
 });
 const order = (name: string, catalog: Catalog, more: Partial<RoutingFacts> = {}, state: RoutingState = atRest) => {

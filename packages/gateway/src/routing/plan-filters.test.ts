@@ -59,6 +59,7 @@ function planned(name: string, { needs = {}, health = {}, state = {}, allows }: 
   const facts: RoutingFacts = {
     model: name,
     protocol: "openai-chat",
+    stream: true,
     request: { ...nothing, ...needs },
     ...(allows !== undefined && { allows }),
   };
@@ -228,7 +229,7 @@ test("nothing is looked up in a request that no target of the model is known to 
     },
   };
   for (const name of ["sizes", "turns", "cheap", "plain/anything"]) {
-    assert.ok(plan({ model: name, protocol: "openai-chat", request: trap }, catalog, atRest).ok, name);
+    assert.ok(plan({ model: name, protocol: "openai-chat", stream: true, request: trap }, catalog, atRest).ok, name);
   }
 });
 
@@ -247,7 +248,7 @@ const sticky = buildCatalog({
 function kept(name: string, target: string, given: Given & { readonly begun?: boolean } = {}) {
   const request = { ...nothing, session: { ...session, begun: given.begun ?? true } };
   const state = { ...atRest, rota: rota({}, target), health: { ...atRest.health, ...given.health } };
-  const result = plan({ model: name, protocol: "openai-chat", request }, sticky, state);
+  const result = plan({ model: name, protocol: "openai-chat", stream: true, request }, sticky, state);
   assert.ok(result.ok);
   return result.value;
 }

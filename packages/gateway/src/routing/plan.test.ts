@@ -96,7 +96,7 @@ test("what the document says of a model goes before what its first target's list
   assert.deepEqual(factsFor(own, found), { ownedBy: "a", displayName: "V" });
 });
 
-const chat: Omit<RoutingFacts, "model"> = { protocol: "openai-chat" };
+const chat: Omit<RoutingFacts, "model"> = { protocol: "openai-chat", stream: true };
 const two = catalog(
   [
     endpoint("a"),
@@ -165,7 +165,7 @@ test("what cannot take the request is left out, with the reason", () => {
 });
 
 test("embeddings go only where there are some", () => {
-  const result = plan({ model: "partly", protocol: "openai-embeddings" }, two, atRest);
+  const result = plan({ model: "partly", protocol: "openai-embeddings", stream: false }, two, atRest);
   assert.ok(result.ok);
   assert.deepEqual(
     result.value.attempts.map(({ endpoint: place }) => place),

@@ -67,7 +67,7 @@ class Subject {
   }
 
   ask() {
-    const facts = { model: "v", protocol: "openai-chat" } as const;
+    const facts = { model: "v", protocol: "openai-chat", stream: true } as const;
     const result = plan(facts, this.#catalog, { health: this.health, rota: this.rota, random: () => 0 });
     if (result.ok && result.value.entry !== undefined) this.rota.take(result.value.entry);
     return result;

@@ -110,7 +110,7 @@ function build({ natures, strategy: chosen, attempts, needs: given, draws }: Wor
     },
   };
   const request: RequestTraits = { ...given, jsonSchema: false, textTokens: given.tokens, session: undefined };
-  const facts: RoutingFacts = { model: "v", protocol: "openai-chat", request };
+  const facts: RoutingFacts = { model: "v", protocol: "openai-chat", stream: true, request };
   return { catalog, state, facts, at };
 }
 
@@ -397,7 +397,11 @@ test("a pattern with 50 targets, and names that lead there by a guess, are plann
   );
   const catalog = buildCatalog({ endpoints: new Map(endpoints.map((each) => [each.name, each])), models });
   for (const name of ["v7-x", "openai/v7-x", "e7/x[1m]"]) {
-    const time = planningTime({ catalog, state: atRest, facts: { model: name, protocol: "openai-chat" } });
+    const time = planningTime({
+      catalog,
+      state: atRest,
+      facts: { model: name, protocol: "openai-chat", stream: true },
+    });
     context.diagnostic(`${name}: ${time.toFixed(1)} us`);
     assert.ok(time < 200, `${name} took ${time} us`);
   }

@@ -178,6 +178,8 @@ export interface RoutingFacts {
   /** The name the client asked for. */
   readonly model: string;
   readonly protocol: Protocol;
+  /** Whether its answer is to be streamed. */
+  readonly stream: boolean;
   /** What it needs of a model; absent where there is no request, and nothing is filtered by it. */
   readonly request?: RequestTraits;
   /** Whether the caller may use a model of this name; absent: every one. */
@@ -212,8 +214,11 @@ export interface TargetHealth {
   cooldown(endpoint: string, model: string): number;
   /** `open`: it failed too often to be asked. `half-open`: it may be asked once, to see whether it is well again. */
   circuit(endpoint: string, model: string): CircuitState;
-  /** Milliseconds to its first token of late, with slow answers remembered longest; undefined while unknown. */
-  latency(endpoint: string, model: string): number | undefined;
+  /**
+   * Milliseconds to the first token of its streams of late, or to the end of its whole answers, with slow ones remembered
+   * longest; undefined while unknown.
+   */
+  latency(endpoint: string, model: string, stream: boolean): number | undefined;
   /** Attempts under way. */
   inFlight(endpoint: string, model: string): number;
   /** False when the endpoint's health check says that it cannot serve. */

@@ -87,13 +87,14 @@ export function addControlRoutes(router: Router, errors: Pick<Ingress, "writeErr
 
 /** How a target is, as the gateway has seen it. Durations are milliseconds. */
 function stateOf(endpoint: string, model: string, health: TargetHealth) {
-  const latency = health.latency(endpoint, model);
+  const [latency, whole] = [true, false].map((stream) => health.latency(endpoint, model, stream));
   return {
     healthy: health.healthy(endpoint),
     circuit: health.circuit(endpoint, model),
     cooldown: Math.ceil(health.cooldown(endpoint, model)),
     inFlight: health.inFlight(endpoint, model),
     ...(latency === undefined ? undefined : { latency: Math.round(latency) }),
+    ...(whole === undefined ? undefined : { whole: Math.round(whole) }),
   };
 }
 

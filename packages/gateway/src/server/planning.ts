@@ -18,7 +18,7 @@ export interface Asking {
   readonly protocol: Protocol;
   readonly identity: Identity | undefined;
   readonly headers: IncomingHttpHeaders;
-  readonly body: { readonly rope: Rope; readonly object: ScannedObject };
+  readonly body: { readonly rope: Rope; readonly object: ScannedObject; readonly stream: boolean };
 }
 
 /** Where a request goes, or why nowhere; by one version of the configuration. */
@@ -28,7 +28,7 @@ export function planFor(asking: Asking, runtime: Runtime, { routing }: Pick<Serv
     const why = failure("forbidden", "Nobody is known to have asked.", { param: "model" });
     return { ok: false, failure: why };
   }
-  const facts: RoutingFacts = { model, protocol, request: new BodyTraits(body, headers) };
+  const facts: RoutingFacts = { model, protocol, stream: body.stream, request: new BodyTraits(body, headers) };
   const isFree = identity.kind !== "key" || identity.models === undefined;
   return plan(isFree ? facts : { ...facts, allows: (name) => mayUse(identity, name) }, runtime.catalog, routing);
 }

@@ -102,10 +102,11 @@ function cellsOf(target: LiveRoute["attempts"][number]): readonly string[] {
 }
 
 /** What is to be known of a target beside the reason for its place. */
-function stateText({ circuit, latency, inFlight = 0 }: TargetNow): string {
+function stateText({ circuit, latency, whole, inFlight = 0 }: TargetNow): string {
   return [
     ...(circuit === "half-open" ? ["its circuit is to be tried"] : []),
     ...(latency === undefined ? [] : [`first token after ${latency} ms`]),
+    ...(whole === undefined ? [] : [`whole answers after ${whole} ms`]),
     ...(inFlight === 0 ? [] : [`${inFlight} under way`]),
   ].join(", ");
 }

@@ -13,11 +13,11 @@ const unknownLatency = 60_000;
 export function byLatency(
   ready: readonly Candidate[],
   { health, random }: Pick<RoutingState, "health" | "random">,
-  most: number,
+  { stream, most }: { readonly stream: boolean; readonly most: number },
 ): readonly Candidate[] {
   const scores = ready.map(({ endpoint, model }) => {
     const waiting = health.inFlight(endpoint, model);
-    const latency = health.latency(endpoint, model) ?? (waiting === 0 ? 0 : unknownLatency);
+    const latency = health.latency(endpoint, model, stream) ?? (waiting === 0 ? 0 : unknownLatency);
     return latency * (waiting + 1);
   });
   const one = Math.floor(random() * ready.length);
@@ -28,7 +28,8 @@ export function byLatency(
 }
 
 /** What is known of a target's speed, in words. */
-export function speedOf({ endpoint, model }: Candidate, health: RoutingState["health"]): string {
-  const latency = health.latency(endpoint, model);
-  return latency === undefined ? "its speed is not known" : `${Math.round(latency)} ms to the first token`;
+export function speedOf({ endpoint, model }: Candidate, health: RoutingState["health"], stream: boolean): string {
+  const latency = health.latency(endpoint, model, stream);
+  if (latency === undefined) return "its speed is not known";
+  return `${Math.round(latency)} ms to ${stream ? "the first token" : "a whole answer"}`;
 }

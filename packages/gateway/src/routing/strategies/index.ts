@@ -26,10 +26,10 @@ const spreads: {
 } = {
   rotate: (ready, context) => byTurns(ready, context, () => 1),
   weighted: (ready, context) => byTurns(ready, context, ({ weight }) => weight),
-  fastest: (ready, { state, model }) => {
-    const order = byLatency(ready, state, model.attempts);
+  fastest: (ready, { state, model, facts: { stream } }) => {
+    const order = byLatency(ready, state, { stream, most: model.attempts });
     const [first] = order;
-    return first === undefined ? { order } : { order, why: speedOf(first, state.health) };
+    return first === undefined ? { order } : { order, why: speedOf(first, state.health, stream) };
   },
 };
 

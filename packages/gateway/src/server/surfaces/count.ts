@@ -117,7 +117,7 @@ class Count {
       protocol: counter.protocol,
       identity,
       headers: incoming.request.headers,
-      body: { rope: body.rope, object: body.scanned },
+      body: { rope: body.rope, object: body.scanned, stream: false },
     };
     const planned = planFor(asking, runtime, gateway.service);
     if (!planned.ok) return gateway.refuse(incoming, codec.ingress, planned.failure);
