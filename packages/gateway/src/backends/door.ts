@@ -1,8 +1,9 @@
 import { lookup as systemLookup } from "node:dns";
-import type { LookupAddress, LookupAllOptions } from "node:dns";
 import { BlockList, isIP } from "node:net";
 import type { LookupFunction, Socket } from "node:net";
 import { buildConnector } from "undici";
+import { Names } from "./names.ts";
+import type { Lookup } from "./names.ts";
 
 /**
  * The one door through which the gateway calls out. Every connection is checked when it is made, against the address
@@ -108,12 +109,6 @@ function expand(address: string): number[] | undefined {
   return [...head, ...Array.from({ length: Math.max(0, 8 - head.length - end.length) }, () => 0), ...end];
 }
 
-type Lookup = (
-  hostname: string,
-  options: LookupAllOptions,
-  callback: (error: Error | null, found: LookupAddress[]) => void,
-) => void;
-
 /** Resolves names by `lookup`, and lets through only those of which every address may be connected to. */
 export function guardLookup(lookup: Lookup, reach: Reach = "anywhere"): LookupFunction {
   return (hostname, options, callback) => {
@@ -148,13 +143,17 @@ function markReuse(socket: Socket): void {
   });
 }
 
+/** Of all endpoints. Names that clients name are not remembered, so that they crowd out nobody. */
+const names = new Names(systemLookup);
+
 /**
  * A connector for undici that only goes through the door.
  *
  * @param timeout Milliseconds until the connection must stand, name resolution and TLS included.
  */
 export function guardedConnector(timeout: number, reach: Reach = "anywhere"): buildConnector.connector {
-  const connect = buildConnector({ timeout, allowH2: false, lookup: guardLookup(systemLookup, reach) });
+  const lookup = guardLookup(reach === "anywhere" ? names.lookup : systemLookup, reach);
+  const connect = buildConnector({ timeout, allowH2: false, lookup });
   return (options, callback) => {
     const host = options.hostname.replace(/^\[|\]$/g, "");
     // A literal address is connected to without a lookup.

@@ -135,6 +135,7 @@ export const rows: readonly Row[] = [
       ["test/failover.test.ts", "a 401 of every upstream is the operator's trouble"],
       ["test/failover.test.ts", "does not reach the client"],
       turns("a limited one is passed over before the next target"),
+      turns("a credential that is refused is asked more and more rarely"),
     ],
   },
   {
@@ -178,9 +179,16 @@ export const rows: readonly Row[] = [
   },
   {
     row: "F20",
-    fault: "a name that does not resolve",
-    promise: "the next target, else 502 soon",
-    shownBy: [["test/faults/network.test.ts", "a name that does not resolve"]],
+    fault: "a name that does not resolve, or whose resolver hangs",
+    promise: "the next target, else 502 soon; a name that was known goes on working",
+    shownBy: [
+      ["test/faults/network.test.ts", "a name that does not resolve"],
+      ["src/backends/names.test.ts", "a resolver that hangs holds up a known name for half a second"],
+      [
+        "src/backends/names.test.ts",
+        "a name that hangs and was never known keeps its own callers waiting, and nobody else",
+      ],
+    ],
   },
   {
     row: "F21",
