@@ -95,7 +95,8 @@ describe("a client that does not read", { concurrency: true }, () => {
       await call.ended;
       assert.equal(call.aborted, true);
       const waited = (call.endedAt ?? 0) - paused;
-      assert.ok(waited > stall - 100 && waited < 3 * stall, `it was cut off after ${waited} ms`);
+      // The stall begins when the last buffer is full, which a busy machine takes its time for.
+      assert.ok(waited > stall - 100 && waited < 10 * stall, `it was cut off after ${waited} ms`);
       assert.ok(held() - before < 10_000_000, `${held() - before} bytes`);
       socket.destroy();
     });
