@@ -116,7 +116,7 @@ describe("after the first words", { concurrency: 24 }, () => {
         assert.equal(errors.length, 1);
         assert.equal(outcome.events.at(-1), errors[0]);
         assert.equal(typeof field(errors[0]?.json, "error", "message"), "string");
-        assert.ok(outcome.duration < 1000, `it took ${outcome.duration} ms`);
+        assert.ok(outcome.duration < 3000, `it took ${outcome.duration} ms`);
         await outcome.call.ended;
         expectedRows.push({
           id: outcome.id,
@@ -171,7 +171,7 @@ describe("a complete answer", { concurrency: 24 }, () => {
         assert.equal(outcome.events.filter(({ data }) => data === "[DONE]").length, 1);
         assert.equal(outcome.events.at(-1)?.data, "[DONE]");
         assert.deepEqual(outcome.usage, defaultUsage);
-        assert.ok(outcome.duration < 1500, `it took ${outcome.duration} ms`);
+        assert.ok(outcome.duration < 4000, `it took ${outcome.duration} ms`);
         await Promise.race([outcome.call.ended, new Promise((resolve) => setTimeout(resolve, 1500))]);
         assert.notEqual(outcome.call.endedAt, undefined, "the upstream's connection is still in use");
         const { prompt_tokens: inputTokens, completion_tokens: outputTokens } = defaultUsage;
