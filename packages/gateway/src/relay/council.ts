@@ -102,11 +102,11 @@ export class Council {
       const limit = Math.min(this.#settings.patience, endpoint?.timeouts.firstByte ?? Infinity);
       if (member.isOver || now - this.#startedAt < limit) continue;
       member.flow?.cancel();
+      this.#parts.limited?.leaveQueues(member.planned);
       this.#failed(
         member,
         failure("timeout-first-token", `${member.planned.endpoint} did not answer the council within ${limit} ms.`),
       );
-      this.#parts.limited?.leaveQueues();
     }
   }
 
@@ -200,8 +200,7 @@ export class Council {
       this.#listen(member, call, credential);
     };
     if (limited === undefined) return go();
-    const way = { credential, requests: 1, isWanted: () => !member.isOver };
-    limited.enter(planned, way, { go, refused: (why) => this.#failed(member, why) });
+    limited.enter(planned, { credential, requests: 1 }, { go, refused: (why) => this.#failed(member, why) });
   }
 
   #listen(member: Member, call: PreparedCall, credential: number): void {

@@ -116,8 +116,8 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
     this.#attempt = attempt;
     this.#ended = undefined;
     this.#stopWaiting();
+    for (const planned of this.#limited?.leaveQueues() ?? []) this.#turns.first(planned);
     this.#dismiss(this.#race.win(attempt));
-    this.#limited?.leaveQueues();
     if (this.#reply.isStalled) attempt.pause();
   }
 
@@ -256,15 +256,18 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
     if (call.kind === "media") return void this.#fetchMedia(call.urls, planned);
     const go = (entry?: Entry) => this.#attend({ planned, call, turn: this.#turns.begin(planned, credential), entry });
     if (this.#limited === undefined) return go();
-    const way = { credential, requests: call.requests ?? 1, isWanted: () => this.#isOpen };
-    this.#limited.enter(planned, way, {
-      go,
-      unwanted: () => this.#turns.first(planned),
-      refused: (why, refusal) => {
-        if (!this.#turns.later(planned, refusal)) this.#failures.push(why);
-        this.#begin();
+    const { requests = 1 } = call;
+    this.#limited.enter(
+      planned,
+      { credential, requests },
+      {
+        go,
+        refused: (why, refusal) => {
+          if (!this.#turns.later(planned, refusal)) this.#failures.push(why);
+          this.#begin();
+        },
       },
-    });
+    );
   }
 
   /** Begins an attempt. */

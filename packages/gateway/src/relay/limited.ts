@@ -16,11 +16,9 @@ import { Foreseen } from "./foresee.ts";
 import { quotaHeaders } from "./quota-headers.ts";
 import type { ExchangeInput, RelayContext } from "./types.ts";
 
-/** How an entry goes on, at once or later. Nothing is called for an exchange that is over. */
+/** How an entry goes on, at once or later. Nothing is called for one that has left, or whose exchange is over. */
 export interface Admission {
   go(entry: Entry | undefined): void;
-  /** It had to wait, and nobody wants it any more. */
-  unwanted?(): void;
   refused(why: Failure, refusal?: Refusal): void;
 }
 
@@ -37,12 +35,20 @@ interface Spenders {
     | undefined;
 }
 
+/** What an attempt is about to send. */
+interface Sending {
+  readonly planned: PlannedAttempt;
+  /** Requests that go to the upstream side by side. */
+  readonly requests: number;
+  readonly stake: Stake;
+}
+
 /** An entry that may have to wait. */
 interface Waiter {
   /** Monotonic milliseconds. */
   readonly until: number;
-  /** Ends the wait of one that is not wanted. Returns whether it was not. */
-  readonly isUnwanted: () => boolean;
+  /** Whom it leads to; absent for the exchange's own. */
+  readonly planned: PlannedAttempt | undefined;
 }
 
 /** One exchange and its attempts as the limits see them. */
@@ -84,7 +90,7 @@ export class LimitedExchange {
 
   /** Whether an attempt waits for a place, or for a store to say that it may begin. */
   get isWaiting(): boolean {
-    return [...this.#entries.keys()].some((entry) => entry !== this.#own && entry.state === "waiting");
+    return [...this.#entries].some(([entry, { planned }]) => planned !== undefined && entry.state === "waiting");
   }
 
   /** The way into the limits of the key and of the virtual model. */
@@ -93,26 +99,25 @@ export class LimitedExchange {
     this.#enter(this.#scopes, admission);
   }
 
-  /** The way into the limits of a target. @param requests Requests that go to the upstream side by side. */
+  /** The way into the limits of a target. */
   enter(
     planned: PlannedAttempt,
-    about: { readonly credential: number; readonly requests: number; readonly isWanted: () => boolean },
+    { credential, requests }: { readonly credential: number; readonly requests: number },
     admission: Admission,
   ): void {
     const { endpoint, model } = planned;
     if (this.#hasBudget && !this.#foreseen.isPriced(planned)) return admission.refused(unpriced(planned));
-    const scopes = this.#limits.attemptScopes(endpoint, about.credential);
+    const scopes = this.#limits.attemptScopes(endpoint, credential);
     if (scopes === undefined && this.#limits.leases.isEmpty) return admission.go(undefined);
-    const { requests } = about;
     const tokens = this.#foreseen.tokens();
-    const stake = stakeOf({ endpoint, model, credential: about.credential }, { requests, tokens });
+    const stake = stakeOf({ endpoint, model, credential }, { requests, tokens });
     const wait = this.#limits.leases.wait(stake);
     if (wait > 0) {
       const refusal = quotaOf(endpoint, wait);
       this.#limits.refused(refusal);
       return admission.refused(refusedBy(refusal), refusal);
     }
-    this.#enter(scopes ?? [], admission, { requests, stake, isWanted: about.isWanted });
+    this.#enter(scopes ?? [], admission, { planned, requests, stake });
   }
 
   /** Ends waits that have lasted too long. */
@@ -120,9 +125,14 @@ export class LimitedExchange {
     for (const [entry, { until }] of this.#entries) if (entry.state === "waiting" && now > until) entry.giveUp();
   }
 
-  /** Attempts that nobody wants any more give their places in queues to others. */
-  leaveQueues(): void {
-    for (const [entry, { isUnwanted }] of this.#entries) if (entry.state === "waiting") isUnwanted();
+  /** Attempts that wait, at all targets or at one, give their places in queues to others. Returns their targets. */
+  leaveQueues(target?: PlannedAttempt): readonly PlannedAttempt[] {
+    return [...this.#entries].flatMap(([entry, { planned }]) => {
+      if (planned === undefined || planned !== (target ?? planned) || entry.state !== "waiting") return [];
+      this.#entries.delete(entry);
+      entry.leave();
+      return [planned];
+    });
   }
 
   /**
@@ -171,23 +181,11 @@ export class LimitedExchange {
     return key === undefined ? [] : quotaHeaders(key, this.#limits, this.#input.codec.protocol, this.#context.clock);
   }
 
-  #enter(
-    scopes: readonly Scope[],
-    admission: Admission,
-    sent?: { readonly requests: number; readonly stake: Stake; readonly isWanted: () => boolean },
-  ): void {
+  #enter(scopes: readonly Scope[], admission: Admission, sent?: Sending): void {
     const { caller } = this.#input;
     const { tokens, money } = this.#foreseen;
-    const isUnwanted = () => {
-      if (sent?.isWanted() !== false) return false;
-      this.#entries.delete(entry);
-      entry.leave();
-      if (!this.#isOver) admission.unwanted?.();
-      return true;
-    };
     const decided = () => {
       try {
-        if (isUnwanted()) return;
         this.#decided(entry, admission);
       } catch (error) {
         // Nothing below throws. If something does, this request ends and no other.
@@ -203,12 +201,13 @@ export class LimitedExchange {
       stake: sent?.stake,
       decided,
     });
-    this.#entries.set(entry, { until: Infinity, isUnwanted });
+    const planned = sent?.planned;
+    this.#entries.set(entry, { until: Infinity, planned });
     // Before it begins: all of the exchange may be over when that returns.
     if (sent === undefined) this.#own = entry;
     entry.begin();
     if (entry.state !== "waiting") return this.#decided(entry, admission);
-    this.#entries.set(entry, { until: this.#context.clock.monotonic() + entry.patience, isUnwanted });
+    this.#entries.set(entry, { until: this.#context.clock.monotonic() + entry.patience, planned });
   }
 
   #decided(entry: Entry, admission: Admission): void {
