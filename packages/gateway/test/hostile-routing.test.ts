@@ -265,3 +265,60 @@ test("who leaves a council in the midst of its judge's answer pays for the membe
   const line = metrics.split("\n").find((each) => /limit_used.*judge/u.test(each)) ?? "";
   assert.ok(Number(line.split(" ").at(-1)) >= 4, line);
 });
+
+test("an image that cannot be had for a target of a race takes nothing from the answer of the winner", async () => {
+  const text = "one two three four five six";
+  await using first = await startUpstream({ script: { kind: "slow-first-token", delay: 200, text, pause: 150 } });
+  await using images = await startUpstream({ script: { kind: "slow-headers", delay: 500, text: "no image" } });
+  await using house = await startHouse({
+    document: {
+      server: { media: "anywhere" },
+      endpoints: [endpoint("first", first), { name: "second", type: "gemini", url: first.url }],
+      models: [{ name: "raced", strategy: "race", hedge: { after: "50ms" }, targets: targets("first", "second") }],
+    },
+  });
+  const url = `${images.url}/image.png`;
+  const messages = [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }];
+  const outcome = await ask(house, { model: "raced", stream: true, more: { messages } });
+  assert.deepEqual([outcome.text, outcome.error, images.calls.length], [text, undefined, 1]);
+});
+
+test("a race that ends since its request cannot be said to the next target lets go of who was asked", async () => {
+  await using first = await startUpstream({ script: { kind: "silence" } });
+  await using house = await startHouse({
+    document: {
+      endpoints: [endpoint("first", first), { name: "second", type: "anthropic", url: first.url }],
+      models: [{ name: "raced", strategy: "race", hedge: { after: "50ms" }, targets: targets("first", "second") }],
+    },
+  });
+  const outcome = await ask(house, {
+    model: "raced",
+    stream: true,
+    more: { messages: [{ role: "user", content: 5 }] },
+  });
+  assert.deepEqual([outcome.status, first.count], [400, 1]);
+  const call = first.calls[0];
+  await Promise.race([call?.ended, sleep(3000, undefined, { ref: false })]);
+  assert.equal(call?.aborted, true);
+});
+
+test("who leaves a race in which one was refused pays for the one that was still asked", async () => {
+  await using refusing = await startUpstream({ script: { kind: "status", status: 500 } });
+  await using silent = await startUpstream({ script: { kind: "silence" } });
+  await using quick = await startUpstream({ script: answer("quick") });
+  await using house = await startHouse({
+    document: {
+      endpoints: [endpoint("refusing", refusing), endpoint("silent", silent), endpoint("quick", quick)],
+      models: [
+        { name: "raced", strategy: "race", hedge: { after: "50ms" }, targets: targets("silent", "refusing") },
+        { name: "free", targets: targets("quick") },
+      ],
+    },
+  });
+  const limit = 100_000;
+  const { key } = await house.issue({ limits: { tokensPerMinute: limit } });
+  const messages = [{ role: "user", content: "word ".repeat(2000) }];
+  await leave(house, refusing, 1, { model: "raced", max_tokens: 7000, messages }, key);
+  const sum = await used(house, key, limit);
+  assert.ok(sum >= 1000 && sum < 7000, `${sum} tokens`);
+});

@@ -58,6 +58,8 @@ export abstract class Attempt implements Ticking {
   protected flow: Flow | undefined;
   /** The owner has been told the outcome, or wants to hear none. */
   over = false;
+  /** How it ended, if not well. */
+  failure: Failure | undefined;
   /** The call has ended by itself. */
   protected callOver = false;
   /** When the upstream was last heard of; undefined until it is. */
@@ -107,14 +109,15 @@ export abstract class Attempt implements Ticking {
   /** Stops the attempt; its owner hears nothing more. */
   cancel(): void {
     this.over = true;
-    this.#settle(cancelled);
+    this.failure ??= cancelled;
+    this.#settle();
     this.flow?.cancel();
   }
 
   /** Tells the target's limits what it used. */
-  #settle(why: Failure | undefined): void {
+  #settle(): void {
     if (this.entry === undefined) return;
-    const { tokens } = actualOf(this.#limited?.used(this.seen, why));
+    const { tokens } = actualOf(this.#limited?.used(this.seen, this.failure));
     const booked = this.seen.usage?.inputTokens === undefined ? 0 : this.#booked;
     this.entry.settle(tokens === undefined ? {} : { tokens: Math.max(0, tokens - booked) });
   }
@@ -195,7 +198,7 @@ export abstract class Attempt implements Ticking {
   /** Ends the attempt with a failure of ours, and the call with it. */
   protected giveUp(why: Failure): void {
     if (this.over) return;
-    this.#settle(why);
+    this.failure = why;
     this.cancel();
     this.owner.failed(why, this);
   }
@@ -203,7 +206,7 @@ export abstract class Attempt implements Ticking {
   /** Ends the attempt well. The call is let run out for a moment, so that its connection can be used again. */
   protected complete(bytes: Buffer): void {
     this.over = true;
-    this.#settle(undefined);
+    this.#settle();
     if (!this.callOver) {
       this.#completedAt = this.context.clock.monotonic();
       this.context.ticker.watch(this);

@@ -52,8 +52,6 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
   readonly #lessons: Lessons;
   #failedBefore: AttemptReport["after"];
   #attempt: Attempt | undefined;
-  /** How it ended, if it did before anything of it went out. */
-  #ended: Failure | undefined;
   /** Several attempts that together tell one answer (`rescue: continue`). */
   #rescue: Rescue | undefined;
   /** What the client gets. */
@@ -114,10 +112,11 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
   began(attempt: Attempt): void {
     if (this.#race === undefined || this.#race.isDecided) return;
     this.#attempt = attempt;
-    this.#ended = undefined;
     this.#stopWaiting();
     for (const planned of this.#limited?.leaveQueues() ?? []) this.#turns.first(planned);
-    this.#dismiss(this.#race.win(attempt));
+    for (const loser of this.#race.win(attempt)) {
+      this.#stop(loser, failure("cancelled", "Another target began to answer first."));
+    }
     if (this.#reply.isStalled) attempt.pause();
   }
 
@@ -131,10 +130,7 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
     if (this.#reply.isCommitted) {
       if (this.#rescue?.goesOn(why) !== true) return this.#refuse(why);
       this.#isRescued = true;
-    } else {
-      if (this.#reply.forget()) this.#isRescued = true;
-      this.#ended = why;
-    }
+    } else if (this.#reply.forget()) this.#isRescued = true;
     this.#after(why, attempt);
   }
 
@@ -171,7 +167,11 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
       this.#leave(`The client read nothing for ${settings.stall} ms.`);
       return client.destroy();
     }
-    if (this.#waiting !== undefined && now >= this.#waiting.until) this.#try(this.#waiting.planned);
+    const waiting = this.#waiting;
+    if (waiting !== undefined && now >= waiting.until) {
+      this.#waiting = undefined;
+      this.#try(waiting.planned);
+    }
     this.#council?.tick(now);
     this.#limited?.tick(now);
     if (this.#race !== undefined) this.#tickRace(this.#race, now);
@@ -182,23 +182,28 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
 
   #tickRace(race: Race, now: number): void {
     for (const attempt of race.running) if (attempt !== this.#attempt) attempt.tick(now);
-    if (!this.#isSomebodyComing && this.#turns.hasMore && race.takesNext(now)) this.#begin();
+    if (!this.#isComing && this.#turns.hasMore && race.takesNext(now)) this.#begin();
   }
 
-  /** In a race a target may still be waited for, or for its images or a place with it, when the others have failed. */
-  get #isSomebodyComing(): boolean {
+  /** A target is waited for, or its images are, or a place with it: in a race, when others are being asked or failed. */
+  get #isComing(): boolean {
     return this.#waiting !== undefined || this.#fetches > 0 || this.#limited?.isWaiting === true;
+  }
+
+  /** Somebody may still answer. */
+  get #isOpen(): boolean {
+    return this.#attempt?.over === false || this.#isComing;
   }
 
   /** Ends an exchange that is under way, such as at the end of the grace time when the gateway stops. */
   abandon(why: Failure): void {
     if (this.#settled) return;
-    this.#stop(why);
     this.#refuse(why);
   }
 
   /** Begins the next attempt, after waiting for its target where that asked for a pause and the wait is short. */
   #begin(): void {
+    if (this.#attempt?.over === true) this.#attempt = this.#race?.running[0] ?? this.#attempt;
     const next = this.#turns.next(this.#failures);
     if (next === undefined) return this.#giveUp();
     const { planned, wait } = next;
@@ -216,14 +221,7 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
     this.#waiting = undefined;
   }
 
-  /** False where a race was decided while another target was waited for, or images were fetched for it. */
-  get #isOpen(): boolean {
-    return this.#race?.isDecided !== true || this.#attempt?.over !== false;
-  }
-
   #try(planned: PlannedAttempt): void {
-    this.#waiting = undefined;
-    if (!this.#isOpen) return this.#turns.first(planned);
     const endpoint = this.#input.endpoints.get(planned.endpoint);
     if (endpoint === undefined) return this.#giveUp();
     try {
@@ -289,7 +287,6 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
       rescue: this.#rescue,
     };
     this.#attempt = call.kind === "wire" ? new WireAttempt(parts, call) : new EventAttempt(parts, call);
-    this.#ended = undefined;
     this.#race?.started(this.#attempt);
     this.#attempt.start();
   }
@@ -300,17 +297,18 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
     const missing = await this.#lessons.fetchMedia(urls);
     this.#fetches--;
     if (this.#settled) return;
-    if (missing === undefined) return this.#try(planned);
-    this.#failures.push(missing);
-    this.#begin();
+    // The race may have been decided meanwhile.
+    if (this.#race?.isDecided === true && this.#isOpen) return this.#turns.first(planned);
+    if (missing !== undefined) {
+      this.#failures.push(missing);
+      return this.#begin();
+    }
+    this.#stopWaiting();
+    this.#try(planned);
   }
 
   #giveUp(): void {
-    if (this.#race !== undefined) {
-      const [other] = this.#race.running;
-      if (other !== undefined) this.#attempt = other;
-      if (other !== undefined || this.#isSomebodyComing) return;
-    }
+    if (this.#isOpen) return;
     const standing = this.#reply.isCommitted ? undefined : this.#council?.fallback();
     if (standing !== undefined) return this.#attend({ ...standing, turn: undefined });
     this.#refuse(this.#rescue?.broken ?? summarize(this.#failures) ?? failure("internal", "The plan had no attempts."));
@@ -357,26 +355,13 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
 
   /** Nobody is there to be told. */
   #leave(message: string): void {
-    const why = failure("cancelled", message);
-    this.#stop(why);
-    this.#settle(failures.cancelled.status, 0, why);
+    this.#settle(failures.cancelled.status, 0, failure("cancelled", message));
   }
 
-  #stop(why: Failure): void {
-    this.#waiting = undefined;
-    const attempt = this.#attempt;
+  #stop(attempt: Attempt | undefined, why: Failure): void {
     if (attempt === undefined || attempt.over) return;
     attempt.cancel();
     this.#reportAttempt(attempt, why);
-  }
-
-  /** Stops attempts that have lost a race. */
-  #dismiss(losers: readonly Attempt[]): void {
-    for (const loser of losers) {
-      if (loser.over) continue;
-      loser.cancel();
-      this.#reportAttempt(loser, failure("cancelled", "Another target began to answer first."));
-    }
   }
 
   #reportAttempt(attempt: Attempt, why?: Failure): void {
@@ -399,11 +384,11 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
     const attempt = this.#attempt;
     const usage = attempt === undefined ? this.#council?.spent?.usage : attempt.seen.usage;
     // Before all that is left open in the limits is taken for never sent.
-    const rivals = this.#race?.running.filter((other) => other !== attempt) ?? [];
-    this.#dismiss(rivals);
-    // Who gives up waiting for the next attempt is not charged for one that was refused.
-    const ended = rivals.length === 0 ? this.#ended : undefined;
-    this.#limited?.settle({ attempt, council: this.#council }, why && (ended ?? why));
+    if (why !== undefined) this.#stop(attempt, why);
+    for (const rival of this.#race?.running ?? []) {
+      this.#stop(rival, failure("cancelled", "The request was over before this target had answered."));
+    }
+    this.#limited?.settle({ attempt, council: this.#council });
     this.#context.observer.settled({
       ...fromAttempt(attempt),
       usage,

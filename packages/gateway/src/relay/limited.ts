@@ -24,7 +24,9 @@ export interface Admission {
 
 /** Who has used what an exchange is charged for. */
 interface Spenders {
-  readonly attempt: { readonly planned: PlannedAttempt; readonly seen: Seen } | undefined;
+  readonly attempt:
+    | { readonly planned: PlannedAttempt; readonly seen: Seen; readonly failure: Failure | undefined }
+    | undefined;
   readonly council:
     | {
         /** What was spent where the judge was not asked. */
@@ -141,10 +143,11 @@ export class LimitedExchange {
    * @param attempt The one that answered, or was the last.
    * @param council What its members spent.
    */
-  settle({ attempt, council }: Spenders, why?: Failure): void {
+  settle({ attempt, council }: Spenders): void {
     this.#isOver = true;
     const target = (attempt ?? council?.spent)?.planned;
-    const used = attempt === undefined ? this.#usedBefore(council) : this.#usedWith(attempt.seen, why, council);
+    const used =
+      attempt === undefined ? this.#usedBefore(council) : this.#usedWith(attempt.seen, attempt.failure, council);
     // What nobody knows stays as it was foreseen.
     const money =
       used === none
