@@ -322,3 +322,30 @@ test("who leaves a race in which one was refused pays for the one that was still
   const sum = await used(house, key, limit);
   assert.ok(sum >= 1000 && sum < 7000, `${sum} tokens`);
 });
+
+test("an answer that broke off and that nobody goes on with is paid for as far as it came", async () => {
+  await using first = await startUpstream({
+    script: { kind: "cut", text: "word ".repeat(60), after: 50, how: "end" },
+  });
+  await using second = await startUpstream({ script: { kind: "status", status: 400 } });
+  await using quick = await startUpstream({ script: answer("quick") });
+  await using house = await startHouse({
+    document: {
+      endpoints: [endpoint("first", first), endpoint("second", second), endpoint("quick", quick)],
+      models: [
+        { name: "mended", rescue: "continue", failover: { attempts: 2 }, targets: targets("first", "second") },
+        { name: "free", targets: targets("quick") },
+      ],
+    },
+  });
+  const limit = 100_000;
+  const { key } = await house.issue({ limits: { tokensPerMinute: limit } });
+  const hi = [{ role: "user", content: "hi" }];
+  await house
+    .post("/v1/chat/completions", { model: "mended", stream: true, max_tokens: 7000, messages: hi }, bearer(key))
+    .then((response) => response.text())
+    .catch(() => "");
+  assert.equal(second.count, 1);
+  const sum = await used(house, key, limit);
+  assert.ok(sum >= 60 && sum < 7000, `${sum} tokens`);
+});

@@ -41,3 +41,15 @@ export function costOf(usage: Usage | undefined, price: Price | undefined): numb
       (outputTokens ?? 0) * (price.output ?? 0),
   );
 }
+
+const counts = ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens", "reasoningTokens"] as const;
+
+/** The sums of the counts that every answer reports; undefined when there are none. */
+export function sumOf(usages: readonly (Usage | undefined)[]): Usage | undefined {
+  const entries = counts.flatMap((name) => {
+    const values = usages.map((usage) => usage?.[name]);
+    if (values.includes(undefined)) return [];
+    return [[name, values.reduce<number>((sum, value) => sum + (value ?? 0), 0)] as const];
+  });
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}

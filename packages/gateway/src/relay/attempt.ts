@@ -5,6 +5,8 @@ import type { Failure } from "../kernel/failure.ts";
 import type { Protocol } from "../kernel/protocol.ts";
 import type { Entry } from "../limits/entry.ts";
 import type { Loss } from "../kernel/loss.ts";
+import { sumOf } from "../kernel/usage.ts";
+import type { Usage } from "../kernel/usage.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
 import { EncodedStream } from "./interpreter.ts";
 import type { ClientEncoder, WholeAnswer } from "./interpreter.ts";
@@ -66,7 +68,7 @@ export abstract class Attempt implements Ticking {
   protected lastAt: number | undefined;
   readonly #rescue: Rescue | undefined;
   readonly #limited: LimitedExchange | undefined;
-  readonly #booked: number;
+  readonly #members: Usage | undefined;
   #paused = false;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
@@ -83,7 +85,7 @@ export abstract class Attempt implements Ticking {
     this.entry = parts.entry;
     this.#rescue = parts.rescue;
     this.#limited = parts.limited;
-    this.#booked = parts.booked ?? 0;
+    this.#members = parts.members;
     this.losses = call.losses;
     this.sight = call.sight;
     this.prefix = call.prefix;
@@ -117,9 +119,27 @@ export abstract class Attempt implements Ticking {
   /** Tells the target's limits what it used. */
   #settle(): void {
     if (this.entry === undefined) return;
-    const { tokens } = actualOf(this.#limited?.used(this.seen, this.failure));
-    const booked = this.seen.usage?.inputTokens === undefined ? 0 : this.#booked;
+    const { tokens } = actualOf(this.#usedAlone);
+    const booked = (this.#tellsMembers ? actualOf(this.#members).tokens : undefined) ?? 0;
     this.entry.settle(tokens === undefined ? {} : { tokens: Math.max(0, tokens - booked) });
+  }
+
+  /** What its exchange is charged: what it used, and a council's members before it; undefined where nobody knows. */
+  get used(): Usage | undefined {
+    const used = this.#usedAlone;
+    return this.#members === undefined || this.#tellsMembers || used === undefined
+      ? used
+      : sumOf([used, this.#members]);
+  }
+
+  /** What is known of its own answer's usage, or is estimated. */
+  get #usedAlone(): Usage | undefined {
+    return this.#limited?.used(this.seen, this.failure);
+  }
+
+  /** A judge's answer that tells its usage has the members' in it. */
+  get #tellsMembers(): boolean {
+    return this.seen.usage?.inputTokens !== undefined;
   }
 
   /** Takes the reins of a call, which may have said a good deal before it handed them out. */
@@ -305,8 +325,8 @@ export interface AttemptParts {
   /** Absent where its target is not limited. */
   readonly entry?: Entry | undefined;
   readonly limited?: LimitedExchange | undefined;
-  /** Tokens in the answer's usage that were counted where others were asked for them. */
-  readonly booked?: number | undefined;
+  /** What a council's members used, which were counted where they were asked. */
+  readonly members?: Usage | undefined;
 }
 
 const cancelled = failure("cancelled", "The attempt was stopped.");

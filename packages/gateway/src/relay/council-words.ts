@@ -3,7 +3,7 @@ import type { AnswerEvent } from "../kernel/event.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { CanonicalRequest, Message } from "../kernel/request.ts";
 import type { Usage } from "../kernel/usage.ts";
-import { sumOf } from "./fan-out.ts";
+import { sumOf } from "../kernel/usage.ts";
 
 /** The request as a member of a council gets it: one answer, of bounded length. It knows of the tools, as the judge does. */
 export function memberRequest(request: CanonicalRequest, tokens: number): CanonicalRequest {

@@ -3,17 +3,18 @@ import type { AnswerEvent } from "../kernel/event.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
 import { operations } from "../kernel/protocol.ts";
+import { sumOf } from "../kernel/usage.ts";
 import type { Usage } from "../kernel/usage.ts";
 import type { Entry } from "../limits/entry.ts";
 import type { CanonicalRequest } from "../kernel/request.ts";
 import type { CouncilSettings, PlannedAttempt } from "../routing/types.ts";
 import { memberRequest, rendered, usageOf, withAnswers, withUsage } from "./council-words.ts";
-import { FanOut, sumOf } from "./fan-out.ts";
+import { FanOut } from "./fan-out.ts";
 import { fetchImages } from "./media.ts";
 import { prepare } from "./prepare.ts";
 import type { Learned, PreparedCall, Wish } from "./prepare.ts";
 import { actualOf, usedBy } from "./limited.ts";
-import type { LimitedExchange } from "./limited.ts";
+import type { LimitedExchange, Spender } from "./limited.ts";
 import { staged } from "./staged.ts";
 import type { Turn } from "./turn.ts";
 import type { Turns } from "./turns.ts";
@@ -136,12 +137,12 @@ export class Council {
    * What was spent where the judge was not asked: the sum of what the members report, without counts where one was
    * stopped or does not tell; undefined when none was asked.
    */
-  get spent(): { readonly planned: PlannedAttempt; readonly usage: Usage | undefined } | undefined {
+  get spent(): Spender | undefined {
     const asked = this.#members.filter(({ turn }) => turn !== undefined);
     const [first] = asked;
     if (first === undefined) return undefined;
     const usages = asked.map(({ opinion }) => (opinion === undefined ? undefined : usageOf(opinion.events)));
-    return { planned: first.planned, usage: sumOf(usages) };
+    return { planned: first.planned, used: sumOf(usages) };
   }
 
   /** The sum of what is known of the members' answers; the judge's usage, where it is told, has it in it. */

@@ -7,7 +7,7 @@ import { errorAnswer, summarize } from "./error-answer.ts";
 import { EventAttempt } from "./event-attempt.ts";
 import { convene } from "./council.ts";
 import type { Council } from "./council.ts";
-import { actualOf, LimitedExchange } from "./limited.ts";
+import { LimitedExchange } from "./limited.ts";
 import { traceHeaders } from "./head.ts";
 import { Lessons } from "./lessons.ts";
 import { prepare } from "./prepare.ts";
@@ -57,6 +57,8 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
   /** What the client gets. */
   readonly #reply: Reply;
   #isRescued = false;
+  /** Who broke off behind what the client had been told. */
+  #broken: Attempt | undefined;
   readonly #race: Race | undefined;
   #council: Council | undefined;
   /** The target that is waited for, and until when in monotonic milliseconds. */
@@ -128,6 +130,7 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
       this.#race.ended(attempt);
     }
     if (this.#reply.isCommitted) {
+      if (attempt.firstAt !== undefined) this.#broken = attempt;
       if (this.#rescue?.goesOn(why) !== true) return this.#refuse(why);
       this.#isRescued = true;
     } else if (this.#reply.forget()) this.#isRescued = true;
@@ -283,7 +286,7 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
       turn,
       entry,
       limited: this.#limited,
-      booked: this.#council === undefined ? 0 : actualOf(this.#council.told).tokens,
+      members: this.#council?.told,
       rescue: this.#rescue,
     };
     this.#attempt = call.kind === "wire" ? new WireAttempt(parts, call) : new EventAttempt(parts, call);
@@ -382,13 +385,15 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
     this.#lessons.over();
     this.#council?.cancel();
     const attempt = this.#attempt;
-    const usage = attempt === undefined ? this.#council?.spent?.usage : attempt.seen.usage;
+    const usage = attempt === undefined ? this.#council?.spent?.used : attempt.seen.usage;
     // Before all that is left open in the limits is taken for never sent.
     if (why !== undefined) this.#stop(attempt, why);
     for (const rival of this.#race?.running ?? []) {
       this.#stop(rival, failure("cancelled", "The request was over before this target had answered."));
     }
-    this.#limited?.settle({ attempt, council: this.#council });
+    // Who was to go on and told nothing is not whose answer the client got.
+    const paid = attempt?.firstAt === undefined ? (this.#broken ?? attempt) : attempt;
+    this.#limited?.settle(paid ?? this.#council?.spent);
     this.#context.observer.settled({
       ...fromAttempt(attempt),
       usage,

@@ -5,6 +5,7 @@ import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { CanonicalRequest } from "../kernel/request.ts";
+import { sumOf } from "../kernel/usage.ts";
 import type { Usage } from "../kernel/usage.ts";
 import { DecodedStream, readWhole } from "./interpreter.ts";
 import type { TranslationOptions } from "./interpreter.ts";
@@ -220,16 +221,4 @@ class Merge {
     if (usage !== undefined) this.#receiver.event({ type: "usage", usage });
     this.#receiver.end();
   }
-}
-
-const counts = ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens", "reasoningTokens"] as const;
-
-/** The sums of the counts that every answer reports; undefined when there are none. */
-export function sumOf(usages: readonly (Usage | undefined)[]): Usage | undefined {
-  const entries = counts.flatMap((name) => {
-    const values = usages.map((usage) => usage?.[name]);
-    if (values.includes(undefined)) return [];
-    return [[name, values.reduce<number>((sum, value) => sum + (value ?? 0), 0)] as const];
-  });
-  return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }

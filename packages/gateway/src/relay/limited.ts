@@ -11,7 +11,6 @@ import type { Limits } from "../limits/limits.ts";
 import type { Scope } from "../limits/rules.ts";
 import type { Actual, Refusal } from "../limits/types.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
-import { sumOf } from "./fan-out.ts";
 import { Foreseen } from "./foresee.ts";
 import { quotaHeaders } from "./quota-headers.ts";
 import type { ExchangeInput, RelayContext } from "./types.ts";
@@ -22,19 +21,11 @@ export interface Admission {
   refused(why: Failure, refusal?: Refusal): void;
 }
 
-/** Who has used what an exchange is charged for. */
-interface Spenders {
-  readonly attempt:
-    | { readonly planned: PlannedAttempt; readonly seen: Seen; readonly failure: Failure | undefined }
-    | undefined;
-  readonly council:
-    | {
-        /** What was spent where the judge was not asked. */
-        readonly spent: { readonly planned: PlannedAttempt; readonly usage: Usage | undefined } | undefined;
-        /** The sum of what is known of members that answered. */
-        readonly told: Usage;
-      }
-    | undefined;
+/** Whose use an exchange is charged for. */
+export interface Spender {
+  readonly planned: PlannedAttempt;
+  /** Undefined where nobody knows. */
+  readonly used: Usage | undefined;
 }
 
 /** What an attempt is about to send. */
@@ -137,40 +128,15 @@ export class LimitedExchange {
     });
   }
 
-  /**
-   * The exchange is over: what its key and model are charged, and whatever was left open.
-   *
-   * @param attempt The one that answered, or was the last.
-   * @param council What its members spent.
-   */
-  settle({ attempt, council }: Spenders): void {
+  /** The exchange is over: its key and model are charged, and whatever was left open. @param spender If anybody was asked. */
+  settle(spender: Spender | undefined): void {
     this.#isOver = true;
-    const target = (attempt ?? council?.spent)?.planned;
-    const used =
-      attempt === undefined ? this.#usedBefore(council) : this.#usedWith(attempt.seen, attempt.failure, council);
+    const used = spender === undefined ? none : spender.used;
     // What nobody knows stays as it was foreseen.
-    const money =
-      used === none
-        ? 0
-        : used === undefined || target === undefined
-          ? undefined
-          : costOf(used, this.#foreseen.price(target));
+    const money = used === none ? 0 : spender && costOf(used, this.#foreseen.price(spender.planned));
     this.#own?.settle({ ...actualOf(used), money });
     for (const entry of this.#entries.keys()) entry.leave();
     this.#entries.clear();
-  }
-
-  /** What was used by an exchange that asked nobody, or only the members of a council. */
-  #usedBefore(council: Spenders["council"]): Usage | undefined {
-    return council?.spent === undefined ? none : council.spent.usage;
-  }
-
-  /** What was used by the last attempt, and before it. */
-  #usedWith(seen: Seen, why: Failure | undefined, council: Spenders["council"]): Usage | undefined {
-    const used = this.used(seen, why);
-    // A judge's answer that tells its usage has the members' in it.
-    const isTold = seen.usage?.inputTokens !== undefined;
-    return council === undefined || isTold || used === undefined ? used : sumOf([used, council.told]);
   }
 
   /** What an attempt used, or has used until it was cut off. */
