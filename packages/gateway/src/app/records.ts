@@ -32,7 +32,7 @@ export class Records implements RelayObserver {
       target: targetOf(report.input, endpoint, model),
       outcome: failure?.kind ?? "success",
       duration,
-      after: after === undefined ? undefined : { endpoint: after.endpoint, failure: after.failure.kind },
+      after,
     });
     if (failure !== undefined && failure.kind !== "cancelled") {
       this.#parts.log.debug("attempt failed", { requestId: report.input.id, endpoint, failureKind: failure.kind });

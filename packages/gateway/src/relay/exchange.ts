@@ -20,7 +20,7 @@ import { Rescue } from "./rescue.ts";
 import type { Ticking } from "./ticker.ts";
 import { Turns } from "./turns.ts";
 import { WireAttempt } from "./wire-attempt.ts";
-import type { AttemptReport, ExchangeInput, RelayContext, RelayEndpoint, TriedTarget } from "./types.ts";
+import type { ExchangeInput, RelayContext, RelayEndpoint, TriedTarget } from "./types.ts";
 
 /**
  * One client request, from its plan to its last byte.
@@ -50,7 +50,6 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
   readonly #limited: LimitedExchange | undefined;
   /** What was learned from the attempts so far. */
   readonly #lessons: Lessons;
-  #failedBefore: AttemptReport["after"];
   #attempt: Attempt | undefined;
   /** Several attempts that together tell one answer (`rescue: continue`). */
   #rescue: Rescue | undefined;
@@ -63,8 +62,6 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
   #council: Council | undefined;
   /** The target that is waited for, and until when in monotonic milliseconds. */
   #waiting: { readonly planned: PlannedAttempt; readonly until: number } | undefined;
-  /** How many targets wait for images that the client named by URL. */
-  #fetches = 0;
   #settled = false;
   #firstAt: number | undefined;
 
@@ -190,7 +187,7 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
 
   /** A target is waited for, or its images are, or a place with it: in a race, when others are being asked or failed. */
   get #isComing(): boolean {
-    return this.#waiting !== undefined || this.#fetches > 0 || this.#limited?.isWaiting === true;
+    return this.#waiting !== undefined || this.#lessons.fetches > 0 || this.#limited?.isWaiting === true;
   }
 
   /** Somebody may still answer. */
@@ -296,9 +293,7 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
 
   /** Fetches images that the client named by URL, and then tries the target again; without them, the next one. */
   async #fetchMedia(urls: readonly string[], planned: PlannedAttempt): Promise<void> {
-    this.#fetches++;
     const missing = await this.#lessons.fetchMedia(urls);
-    this.#fetches--;
     if (this.#settled) return;
     // The race may have been decided meanwhile.
     if (this.#race?.isDecided === true && this.#isOpen) return this.#turns.first(planned);
@@ -368,12 +363,10 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
   }
 
   #reportAttempt(attempt: Attempt, why?: Failure): void {
-    const before = this.#failedBefore;
-    const { endpoint } = attempt.planned;
     if (attempt.turn === undefined) return;
     this.#turns.ended(attempt.turn, why);
+    const before = this.#tried.findLast(({ failure: kind }) => kind !== "cancelled");
     if (why !== undefined) this.#tried.push(triedTarget(attempt, why));
-    if (why !== undefined && why.kind !== "cancelled") this.#failedBefore = { endpoint, failure: why };
     const about = { now: this.#context.clock.monotonic(), failure: why, before };
     this.#context.observer.attempted(attemptReport(this.#input, attempt, about));
   }

@@ -15,6 +15,8 @@ export class Lessons {
   learned: Learned = nothing;
   /** Who was tried a second time, such as because its connection had gone stale. */
   triedAgain: PlannedAttempt | undefined;
+  /** How many targets wait for images that the client named by URL. */
+  fetches = 0;
   #fetching: AbortController | undefined;
   /** Why an image that the client named by URL cannot be had. */
   #missingMedia: Failure | undefined;
@@ -48,8 +50,10 @@ export class Lessons {
   /** Fetches images that the client named by URL. Resolves with a failure where one cannot be had; once is enough. */
   async fetchMedia(urls: readonly string[]): Promise<Failure | undefined> {
     if (this.#missingMedia !== undefined) return this.#missingMedia;
-    this.#fetching = new AbortController();
+    this.#fetching ??= new AbortController();
+    this.fetches++;
     const answer = await fetchImages(urls, this.#context.media, this.#fetching.signal);
+    this.fetches--;
     if (!answer.ok) return (this.#missingMedia = answer.failure);
     this.learned = { ...this.learned, fetched: new Map([...this.learned.fetched, ...answer.value]) };
     return undefined;

@@ -3,7 +3,9 @@ import { test } from "node:test";
 import { failure } from "../kernel/failure.ts";
 import type { FetchedMedia, MediaFetcher } from "../kernel/media.ts";
 import type { GenerationRequest, Part } from "../kernel/request.ts";
+import { Lessons } from "./lessons.ts";
 import { fetchImages, imageUrls, withImages } from "./media.ts";
+import { Unserved } from "./unserved.ts";
 
 const image = (url: string): Part => ({ type: "image", source: { kind: "url", url }, detail: "low" });
 const request = (...parts: readonly Part[]): GenerationRequest => ({
@@ -104,4 +106,24 @@ test("too large ones, all together, end it", async () => {
   const answer = await fetchImages(urls, fetcher, signal);
   assert.match(answer.ok ? "" : answer.failure.message, /more than 67108864 bytes/);
   assert.ok(asked.length <= 8, String(asked.length));
+});
+
+test("when an exchange is over all fetches of its images end, of several targets too", async () => {
+  const signals: AbortSignal[] = [];
+  const fetcher: MediaFetcher = {
+    get: async (_url, each) => {
+      signals.push(each);
+      return { ok: true, value: media("AAAA") };
+    },
+  };
+  const lessons = new Lessons({ media: fetcher, unserved: new Unserved({ monotonic: () => 0 }) });
+  const fetches = ["https://a.test/1", "https://a.test/2"].map((url) => lessons.fetchMedia([url]));
+  assert.equal(lessons.fetches, 2);
+  lessons.over();
+  await Promise.all(fetches);
+  assert.deepEqual(
+    signals.map(({ aborted }) => aborted),
+    [true, true],
+  );
+  assert.equal(lessons.fetches, 0);
 });

@@ -139,7 +139,7 @@ export interface AttemptReport {
   /** Milliseconds from sending to the first meaningful event. */
   readonly timeToFirstToken?: number | undefined;
   /** The failed attempt before this one, when that was at another endpoint. */
-  readonly after?: { readonly endpoint: string; readonly failure: Failure } | undefined;
+  readonly after?: TriedTarget | undefined;
 }
 
 /** An attempt that did not answer. */
