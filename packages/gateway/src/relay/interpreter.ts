@@ -229,26 +229,14 @@ export interface ClientEncoder {
   fail(failure: Failure): Buffer;
 }
 
-/** Canonical events as a client's stream. */
-export class EncodedStream implements ClientEncoder {
-  readonly seen: Observation;
-  readonly #observer = new Observer();
-  readonly #machine: Machine<AnswerEvent, string>;
+/** What writes events as a client's stream notes what they say, and how they end. */
+export abstract class ObservedEncoder implements ClientEncoder {
+  protected readonly observer = new Observer();
+  readonly seen: Observation = this.observer.seen;
+  /** Writes the stream. */
+  protected abstract readonly machine: Machine<AnswerEvent, string>;
 
-  constructor(client: Codec, context: AnswerContext) {
-    this.seen = this.#observer.seen;
-    this.#machine = client.ingress.streamEncoder(context);
-  }
-
-  push(events: readonly AnswerEvent[]): string {
-    let text = "";
-    for (const event of events) {
-      this.#observer.note(event);
-      if (this.seen.failure !== undefined) break;
-      for (const piece of this.#machine.push(event)) text += piece;
-    }
-    return text;
-  }
+  abstract push(events: readonly AnswerEvent[]): string;
 
   end(): string {
     if (this.seen.failure !== undefined) return "";
@@ -256,11 +244,31 @@ export class EncodedStream implements ClientEncoder {
       this.seen.failure = failure("broken-stream", "The upstream ended its answer before it was complete.");
       return "";
     }
-    return this.#machine.end().join("");
+    return this.machine.end().join("");
   }
 
   fail(why: Failure): Buffer {
-    return Buffer.from(this.#machine.push({ type: "failure", failure: why }).join(""));
+    return Buffer.from(this.machine.push({ type: "failure", failure: why }).join(""));
+  }
+}
+
+/** Canonical events as a client's stream. */
+export class EncodedStream extends ObservedEncoder {
+  protected readonly machine: Machine<AnswerEvent, string>;
+
+  constructor(client: Codec, context: AnswerContext) {
+    super();
+    this.machine = client.ingress.streamEncoder(context);
+  }
+
+  push(events: readonly AnswerEvent[]): string {
+    let text = "";
+    for (const event of events) {
+      this.observer.note(event);
+      if (this.seen.failure !== undefined) break;
+      for (const piece of this.machine.push(event)) text += piece;
+    }
+    return text;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { AnswerContext, Codec, Observation } from "../kernel/codec.ts";
+import type { AnswerContext, Codec } from "../kernel/codec.ts";
 import type { AnswerEvent } from "../kernel/event.ts";
 import { failure, failures } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
@@ -6,8 +6,8 @@ import type { Machine } from "../kernel/machine.ts";
 import type { CanonicalRequest, Message } from "../kernel/request.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
 import type { Attempt } from "./attempt.ts";
+import { ObservedEncoder } from "./interpreter.ts";
 import type { ClientEncoder } from "./interpreter.ts";
-import { Observer } from "./observer.ts";
 import { Join, mostEarly, Told } from "./rescue-join.ts";
 
 type FailedAttempt = Pick<Attempt, "planned" | "prefix" | "firstAt">;
@@ -108,16 +108,18 @@ interface EncoderWays {
 }
 
 /** One attempt's events as a piece of the client's stream, which began before and may go on after it. */
-class RescuedEncoder implements ClientEncoder {
-  readonly seen: Observation;
-  readonly #observer = new Observer();
+class RescuedEncoder extends ObservedEncoder {
   readonly #ways: EncoderWays;
   #join: Join | undefined;
   #early: AnswerEvent[] = [];
 
   constructor(ways: EncoderWays) {
-    this.seen = this.#observer.seen;
+    super();
     this.#ways = ways;
+  }
+
+  protected get machine(): Machine<AnswerEvent, string> {
+    return this.#ways.machine();
   }
 
   push(events: readonly AnswerEvent[]): string {
@@ -127,7 +129,7 @@ class RescuedEncoder implements ClientEncoder {
     for (const event of events) {
       // After its finish the answer is whole, and its client may have read that: nothing takes it away.
       if (event.type === "failure" && this.seen.finished) break;
-      this.#observer.note(event);
+      this.observer.note(event);
       if (this.seen.failure !== undefined) break;
       text += this.#pass(event);
       // Set by what does not join.
@@ -136,24 +138,11 @@ class RescuedEncoder implements ClientEncoder {
     return text;
   }
 
-  end(): string {
-    if (this.seen.failure !== undefined) return "";
-    if (!this.seen.finished) {
-      this.seen.failure = failure("broken-stream", "The upstream ended its answer before it was complete.");
-      return "";
-    }
-    return this.#ways.machine().end().join("");
-  }
-
-  fail(why: Failure): Buffer {
-    return Buffer.from(this.#ways.machine().push({ type: "failure", failure: why }).join(""));
-  }
-
   /** Whether these events end in a failure, and not behind a finish. Notes what they say. */
   #breaksWithin(events: readonly AnswerEvent[]): boolean {
     const end = events.findIndex(({ type }) => type === "failure" || type === "finish");
     if (events[end]?.type !== "failure") return false;
-    for (const event of events.slice(0, end + 1)) this.#observer.note(event);
+    for (const event of events.slice(0, end + 1)) this.observer.note(event);
     return true;
   }
 
@@ -181,7 +170,7 @@ class RescuedEncoder implements ClientEncoder {
           this.#ways.deviated();
           return text;
         }
-        for (const piece of this.#ways.machine().push(told)) text += piece;
+        for (const piece of this.machine.push(told)) text += piece;
       }
     }
     return text;
