@@ -1,4 +1,5 @@
 import { Secret } from "../kernel/secret.ts";
+import { plainModel } from "../routing/types.ts";
 import type { VirtualModel } from "../routing/types.ts";
 import type { Environment } from "./environment.ts";
 import type { Path } from "./path.ts";
@@ -137,19 +138,7 @@ export function seedModels(
       return endpoint === undefined ? [] : [{ endpoint: endpoint.name, model: actual }];
     });
     if (taken.has(name) || targets.length === 0) continue;
-    models.push({
-      name,
-      aliases: [],
-      enabled: true,
-      strategy: "backup",
-      targets,
-      attempts: 3,
-      relay: "auto",
-      strict: false,
-      echo: "upstream",
-      facts: {},
-      defaults: {},
-    });
+    models.push(plainModel(name, targets));
     const route = targets.map(({ endpoint }) => endpoint).join(", then ");
     notes.push(`${row.targets.map(({ key }) => key).join(" and ")}: model ${name} (${route})`);
   }

@@ -6,6 +6,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
 import { Health } from "../routing/health.ts";
+import { plainModel } from "../routing/types.ts";
 import type { VirtualModel } from "../routing/types.ts";
 import { scanObject } from "../wire/json-scan.ts";
 import { Rope } from "../wire/rope.ts";
@@ -231,17 +232,11 @@ export function scene(options: SceneOptions = {}): Scene {
   const scan = scanObject(bytes, 64);
   if (!scan.ok) throw new Error(scan.message);
   const model: VirtualModel = {
-    name: "asked",
-    aliases: [],
-    enabled: true,
-    strategy: "backup",
-    targets: endpoints.map((endpoint) => ({ endpoint, model: "actual" })),
-    attempts: 3,
+    ...plainModel(
+      "asked",
+      endpoints.map((endpoint) => ({ endpoint, model: "actual" })),
+    ),
     relay,
-    strict: false,
-    echo: "upstream",
-    facts: {},
-    defaults: {},
     ...options.model,
   };
   const timeouts = { connect: 5000, firstToken: 1000, firstByte: 2000, idle: 500 };

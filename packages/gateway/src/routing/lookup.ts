@@ -1,8 +1,6 @@
 import type { Catalog } from "./catalog.ts";
+import { plainModel } from "./types.ts";
 import type { EndpointView, Target, VirtualModel } from "./types.ts";
-
-/** Most attempts for a name that no document describes. */
-const defaultAttempts = 3;
 
 /**
  * The virtual model that has this very name, with its targets' `*` filled in. In this order: an exact name or alias,
@@ -32,7 +30,7 @@ function direct(catalog: Catalog, name: string): VirtualModel | undefined {
   if (slash < 1 || slash === name.length - 1) return undefined;
   const endpoint = catalog.snapshot.endpoints.get(name.slice(0, slash));
   if (endpoint === undefined || !endpoint.enabled) return undefined;
-  return adHoc(name, [{ endpoint: endpoint.name, model: name.slice(slash + 1) }]);
+  return plainModel(name, [{ endpoint: endpoint.name, model: name.slice(slash + 1) }]);
 }
 
 function matched(catalog: Catalog, name: string, isCatchAll: boolean): VirtualModel | undefined {
@@ -68,24 +66,8 @@ function knownByPattern(endpoint: EndpointView, name: string): boolean {
 
 function byEndpoints(name: string, endpoints: readonly EndpointView[]): VirtualModel | undefined {
   if (endpoints.length === 0) return undefined;
-  return adHoc(
+  return plainModel(
     name,
     endpoints.map((endpoint) => ({ endpoint: endpoint.name, model: name })),
   );
-}
-
-function adHoc(name: string, targets: readonly Target[]): VirtualModel {
-  return {
-    name,
-    aliases: [],
-    enabled: true,
-    strategy: "backup",
-    targets,
-    attempts: defaultAttempts,
-    relay: "auto",
-    strict: false,
-    echo: "upstream",
-    facts: {},
-    defaults: {},
-  };
 }

@@ -1,3 +1,4 @@
+import { plainModel } from "./types.ts";
 import type { EndpointView, VirtualModel } from "./types.ts";
 
 /** @param more `lists` are names of models that the endpoint lists. */
@@ -20,22 +21,10 @@ export function endpoint(
 
 /** @param targets As `endpoint/model`, with a weight behind a blank where there is one. */
 export function model(name: string, targets: readonly string[], more: Partial<VirtualModel> = {}): VirtualModel {
-  return {
-    name,
-    aliases: [],
-    enabled: true,
-    strategy: "backup",
-    targets: targets.map((target) => {
-      const [key = "", weight] = target.split(" ");
-      const [place = "", ...rest] = key.split("/");
-      return { endpoint: place, model: rest.join("/"), ...(weight !== undefined && { weight: Number(weight) }) };
-    }),
-    attempts: 3,
-    relay: "auto",
-    strict: false,
-    echo: "upstream",
-    facts: {},
-    defaults: {},
-    ...more,
-  };
+  const given = targets.map((target) => {
+    const [key = "", weight] = target.split(" ");
+    const [place = "", ...rest] = key.split("/");
+    return { endpoint: place, model: rest.join("/"), ...(weight !== undefined && { weight: Number(weight) }) };
+  });
+  return { ...plainModel(name, given), ...more };
 }

@@ -156,6 +156,23 @@ export interface VirtualModel {
   readonly defaults: JsonObject;
 }
 
+/** A virtual model of which nothing is said but its name and its targets. */
+export function plainModel(name: string, targets: readonly Target[]): VirtualModel {
+  return {
+    name,
+    aliases: [],
+    enabled: true,
+    strategy: "backup",
+    targets,
+    attempts: 3,
+    relay: "auto",
+    strict: false,
+    echo: "upstream",
+    facts: {},
+    defaults: {},
+  };
+}
+
 /** Everything that routing may look at. Immutable: a reload builds a new one and swaps one reference. */
 export interface RoutingSnapshot {
   readonly endpoints: ReadonlyMap<string, EndpointView>;
@@ -242,7 +259,7 @@ export interface PlannedAttempt {
   readonly credential?: number | undefined;
   /** Whether the model is declared to go on with an answer whose beginning it is given. */
   readonly prefill?: boolean | undefined;
-  /** Milliseconds to wait before the try, because every target is cooling down and this one is ready soonest. */
+  /** Milliseconds that the target must be left alone from the time of the plan on. */
   readonly wait: number;
 }
 
