@@ -150,23 +150,15 @@ export class Limits {
   /** What `limited` waits for. */
   refusalOf(endpoint: string, model: string, tokens: number): Refusal | undefined {
     const { own, credentials = [undefined] } = this.#endpoints.get(endpoint) ?? {};
-    const amounts = { requests: 1, tokens };
-    const demand = demandOf(tokens);
-    const each = credentials.map((scope, credential) => {
-      const left = this.leases.wait(stakeOf({ endpoint, model, credential }, amounts));
-      return longer(this.#refusal(scope, demand), left === 0 ? undefined : quotaOf(endpoint, left));
-    });
+    const each = credentials.map((_scope, credential) => this.#refusalWith({ endpoint, model, credential }, tokens));
     const soonest = each.reduce((a, b) => ((b?.wait ?? 0) < (a?.wait ?? 0) ? b : a), each[0]);
-    return longer(this.#refusal(own, demand), soonest);
+    return longer(this.#refusal(own, tokens), soonest);
   }
 
   /** Milliseconds until a credential may be used for a model and so many tokens; 0 when it may be now. */
   credentialWait(endpoint: string, model: string, credential: number, demand: Pick<Demand, "tokens">): number {
     if (!this.isLimiting) return 0;
-    const scope = this.#endpoints.get(endpoint)?.credentials[credential];
-    const tokens = demand.tokens();
-    const left = this.leases.wait(stakeOf({ endpoint, model, credential }, { requests: 1, tokens }));
-    return Math.max(left, this.#refusal(scope, demandOf(tokens))?.wait ?? 0);
+    return this.#refusalWith({ endpoint, model, credential }, demand.tokens())?.wait ?? 0;
   }
 
   /** The way into these scopes. */
@@ -238,9 +230,17 @@ export class Limits {
     return this.#modelScopes.get(limits);
   }
 
-  #refusal(scope: Scope | undefined, demand: Demand): Refusal | undefined {
+  /** What keeps a request from this credential: our limits, or what the provider said. */
+  #refusalWith(use: CredentialUse, tokens: number): Refusal | undefined {
+    const { endpoint, credential } = use;
+    const left = this.leases.wait(stakeOf(use, { requests: 1, tokens }));
+    const own = this.#refusal(this.#endpoints.get(endpoint)?.credentials[credential], tokens);
+    return longer(own, left === 0 ? undefined : quotaOf(endpoint, left));
+  }
+
+  #refusal(scope: Scope | undefined, tokens: number): Refusal | undefined {
     if (scope === undefined) return undefined;
-    const refusal = this.store.refusal(wantsOf(scope, demand));
+    const refusal = this.store.refusal(wantsOf(scope, { requests: 1, tokens: () => tokens, money: () => 0 }));
     if (refusal !== undefined || scope.concurrent === undefined) return refusal;
     const gate = this.#gates.get(scopeName(scope));
     return gate !== undefined && gate.held >= scope.concurrent ? { ...fullOf(scope), wait: 1 } : undefined;
@@ -267,10 +267,6 @@ export function stakeOf(use: CredentialUse, amounts: { readonly requests: number
 /** No endpoint's name holds a slash. */
 function nameOf({ endpoint, model, credential }: CredentialUse): string {
   return `${endpoint}/${credential}/${model}`;
-}
-
-function demandOf(tokens: number): Demand {
-  return { requests: 1, tokens: () => tokens, money: () => 0 };
 }
 
 function longer(a: Refusal | undefined, b: Refusal | undefined): Refusal | undefined {

@@ -1,4 +1,3 @@
-import type { Latency } from "../routing/latency.ts";
 import type { TargetState } from "../routing/target-state.ts";
 
 /** A target that is known to think before it answers gets so many times the patience. */
@@ -44,7 +43,7 @@ export interface PatienceQuestion {
 export function patienceWith(target: TargetState, question: PatienceQuestion): number {
   const { patience, stream, reasoning, size, now } = question;
   const least = patience * (reasoning ? reasoningFactor : 1) + size * perByte;
-  const history: Latency = stream ? target.streamed : target.whole;
+  const history = target.history(stream);
   const usual = Math.max(least, historyFactor * (history.tail ?? 0));
   if (history.stretchAt === undefined || now < history.stretchAt) return usual;
   history.stretchAt = now + stretchEvery;
@@ -53,6 +52,5 @@ export function patienceWith(target: TargetState, question: PatienceQuestion): n
 
 /** A target was not waited for any longer, since another was left. */
 export function noteGivenUp(target: TargetState, { stream, now }: Pick<PatienceQuestion, "stream" | "now">): void {
-  if (stream) target.streamed.stretchAt ??= now + firstStretch.streamed;
-  else target.whole.stretchAt ??= now + firstStretch.whole;
+  target.history(stream).stretchAt ??= now + (stream ? firstStretch.streamed : firstStretch.whole);
 }

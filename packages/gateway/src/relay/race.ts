@@ -71,6 +71,6 @@ export class Race<Runner extends Pick<Attempt, "planned" | "sentAt"> = Attempt> 
     const { after } = this.#hedge;
     if (typeof after === "number") return after;
     const target = this.#health.target(planned.endpoint, planned.model);
-    return (this.#stream ? target.streamed : target.whole).beyond(percentiles[after]) ?? defaultHedge.after;
+    return target.history(this.#stream).beyond(percentiles[after]) ?? defaultHedge.after;
   }
 }

@@ -76,7 +76,7 @@ export class Turn {
   /** The first meaningful event came (unstreamed: the answer). @param after Milliseconds from sending. */
   began(after: number, now: number): void {
     const { target, stream, sentAt, probe } = this.#parts;
-    const history = stream ? target.streamed : target.whole;
+    const history = target.history(stream);
     history.observe(after, now);
     history.stretchAt = undefined;
     if (target.circuit.succeeded(sentAt, probe)) this.#health.turned(target.endpoint, "closed");

@@ -144,7 +144,7 @@ export class Health implements TargetHealth {
 
   latency(endpoint: string, model: string, stream: boolean): number | undefined {
     const target = this.#targets.get(endpoint, model);
-    return (stream ? target?.streamed : target?.whole)?.peak(this.#clock.monotonic());
+    return target?.history(stream).peak(this.#clock.monotonic());
   }
 
   inFlight(endpoint: string, model: string): number {

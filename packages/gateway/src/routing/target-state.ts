@@ -21,4 +21,9 @@ export class TargetState {
     this.endpoint = endpoint;
     this.model = model;
   }
+
+  /** How long its answers take. @param stream Until their first tokens, and not to their ends. */
+  history(stream: boolean): Latency {
+    return stream ? this.streamed : this.whole;
+  }
 }
