@@ -68,8 +68,8 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
   constructor(input: ExchangeInput, context: RelayContext) {
     this.#input = input;
     this.#context = context;
-    this.#turns = new Turns(input, context);
     this.#limited = LimitedExchange.of(input, context);
+    this.#turns = new Turns(input, context, this.#limited?.demand);
     this.#lessons = new Lessons(context);
     this.#reply = new Reply(input, this, context.clock);
     const { rescue, strategy, hedge } = input.plan.model;

@@ -6,11 +6,10 @@ import { scene } from "./support.test.ts";
 
 test("a target is asked again at once for another credential of its endpoint, and for each of them but once", () => {
   using house = scene();
-  const { input } = house;
-  const [planned] = input.plan.attempts;
+  const [planned] = house.input.plan.attempts;
   assert.ok(planned !== undefined);
-  const limits = { isLimiting: true, limited: () => 0, price: () => undefined, refusalOf: () => undefined };
-  const room = new Room(input, limits);
+  const limits = { isLimiting: true, limited: () => 0, refusalOf: () => undefined };
+  const room = new Room(limits, { tokens: () => 1 });
   const refused = (id: string) => {
     const refusal = { limit: "requestsPerMinute", words: "1 request per minute", wait: 500 } as const;
     room.refused(planned, { ...refusal, kind: "credential", id } satisfies Refusal, 1000);

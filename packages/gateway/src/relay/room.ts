@@ -1,35 +1,35 @@
 import type { Failure } from "../kernel/failure.ts";
+import type { Demand } from "../limits/demand.ts";
 import { quotaOf } from "../limits/limits.ts";
 import type { Limits } from "../limits/limits.ts";
 import type { Refusal } from "../limits/types.ts";
 import type { PlannedAttempt } from "../routing/types.ts";
-import { Foreseen } from "./foresee.ts";
 import { refusedBy } from "./limited.ts";
-import type { ExchangeInput } from "./types.ts";
 
 /** What is asked of the limits. */
-type Counted = Pick<Limits, "isLimiting" | "limited" | "price" | "refusalOf">;
+type Counted = Pick<Limits, "isLimiting" | "limited" | "refusalOf">;
 
 /** How long targets of one exchange have no room, and how long that is waited for: once in all, not for each of them. */
 export class Room {
   readonly #limits: Counted;
-  readonly #foreseen: Foreseen;
+  /** What the request is foreseen to use. */
+  readonly #demand: Pick<Demand, "tokens">;
   /** Targets that turned out to have none, and until when. */
   readonly #until = new Map<PlannedAttempt, number>();
   /** Credentials that turned out to have none. */
   readonly #full = new Set<string>();
   #deadline: number | undefined;
 
-  constructor(input: ExchangeInput, limits: Counted) {
+  constructor(limits: Counted, demand: Pick<Demand, "tokens">) {
     this.#limits = limits;
-    this.#foreseen = new Foreseen(input, limits.price);
+    this.#demand = demand;
   }
 
   /** Milliseconds until a target has room; 0 when it has it now, and 1 when it has a queue for it. */
   wait(planned: PlannedAttempt, now: number): number {
     const refused = (this.#until.get(planned) ?? now) - now;
     if (refused <= 0 && !this.#limits.isLimiting) return 0;
-    return Math.max(refused, this.#limits.limited(planned.endpoint, planned.model, this.#foreseen.tokens()));
+    return Math.max(refused, this.#limits.limited(planned.endpoint, planned.model, this.#demand.tokens()));
   }
 
   /** Milliseconds that are left for waiting. @param longest If the wait begins now. */
@@ -50,7 +50,7 @@ export class Room {
 
   /** Why a target is not asked that would have to be waited for. */
   why({ endpoint, model }: PlannedAttempt, wait: number): Failure {
-    const refusal = this.#limits.refusalOf(endpoint, model, this.#foreseen.tokens());
+    const refusal = this.#limits.refusalOf(endpoint, model, this.#demand.tokens());
     return refusedBy(refusal ?? quotaOf(endpoint, wait));
   }
 }

@@ -1,6 +1,7 @@
 import { failure, failures } from "../kernel/failure.ts";
 import type { Failure, FailureKind } from "../kernel/failure.ts";
 import { afterFailure } from "../routing/after-failure.ts";
+import type { Demand } from "../limits/demand.ts";
 import type { Refusal } from "../limits/types.ts";
 import type { FailoverSettings, PlannedAttempt } from "../routing/types.ts";
 import { patienceWith } from "./patience.ts";
@@ -63,11 +64,13 @@ export class Turns {
   /** Who was tried once more for the sake of another credential only, which the model's `attempts` do not count. */
   readonly #changed: PlannedAttempt[] = [];
 
-  constructor(input: ExchangeInput, context: RelayContext) {
+  /** @param demand What the request is foreseen to use, where that is counted. */
+  constructor(input: ExchangeInput, context: RelayContext, demand: Demand | undefined) {
     this.#input = input;
     this.#context = context;
     this.#queue = [...input.plan.attempts];
-    if (context.limits?.isLimiting === true) this.#room = new Room(input, context.limits);
+    const { limits } = context;
+    if (demand !== undefined && limits?.isLimiting === true) this.#room = new Room(limits, demand);
   }
 
   /** Attempts so far. */
