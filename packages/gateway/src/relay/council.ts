@@ -307,11 +307,8 @@ export function convene(parts: CouncilParts): Council | undefined {
       ? { endpoint: asked.endpoint, model: asked.model, reason: "judge", wait: 0 }
       : all[0]);
   if (judge === undefined) return undefined;
-  const isAbsent = ({ endpoint, model: name }: PlannedAttempt) =>
-    (endpoint === judge.endpoint && name === judge.model) ||
-    health.cooldown(endpoint, name) > 0 ||
-    health.circuit(endpoint, name) === "open";
-  const members = all.filter((each) => !isAbsent(each)).slice(0, mostMembers);
+  const isJudge = (each: PlannedAttempt) => each.endpoint === judge.endpoint && each.model === judge.model;
+  const members = all.filter((each) => !isJudge(each) && health.isFree(each)).slice(0, mostMembers);
   return members.length === 0 ? undefined : new Council(judge, members, parts);
 }
 

@@ -117,11 +117,7 @@ export class Turns {
   ): NextTurn | undefined {
     const { health, clock } = this.#context;
     const now = clock.monotonic();
-    const isFree = (other: PlannedAttempt) =>
-      this.#room?.wait(other, now) === 0 &&
-      health.cooldown(other.endpoint, other.model) === 0 &&
-      health.circuit(other.endpoint, other.model) !== "open";
-    if (this.#queue.some(isFree)) {
+    if (this.#queue.some((other) => this.#room?.wait(other, now) === 0 && health.isFree(other))) {
       this.#queue.push(planned);
       return undefined;
     }
@@ -246,11 +242,10 @@ export class Turns {
   /** Whether somebody else is left who can be asked at once. */
   hasOthers(planned: PlannedAttempt): boolean {
     const { health } = this.#context;
-    const isOther = ({ endpoint, model }: PlannedAttempt) =>
-      (endpoint !== planned.endpoint || model !== planned.model) &&
-      health.healthy(endpoint) &&
-      health.circuit(endpoint, model) !== "open" &&
-      health.cooldown(endpoint, model) === 0;
+    const isOther = (other: PlannedAttempt) =>
+      (other.endpoint !== planned.endpoint || other.model !== planned.model) &&
+      health.healthy(other.endpoint) &&
+      health.isFree(other);
     if (this.#queue.some(isOther)) return true;
     return this.#attemptsLeft > 0 && this.#other() !== undefined;
   }
@@ -297,9 +292,7 @@ export class Turns {
   #retry(left: number): NextTurn | undefined {
     const { health } = this.#context;
     for (const planned of this.#again) {
-      const { endpoint, model } = planned;
-      if (health.cooldown(endpoint, model) > 0 || health.circuit(endpoint, model) === "open") continue;
-      if (!this.#mayRetry(planned) || !this.#spend(planned)) continue;
+      if (!health.isFree(planned) || !this.#mayRetry(planned) || !this.#spend(planned)) continue;
       const wait = health.random() * firstDelay * 2 ** (times(this.#tried, planned) - 1);
       return wait < left ? { planned, wait } : undefined;
     }

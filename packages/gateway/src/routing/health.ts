@@ -142,6 +142,11 @@ export class Health implements TargetHealth {
     return circuit === undefined || circuit.isClosed ? "closed" : circuit.state(this.#clock.monotonic());
   }
 
+  /** Whether a target may be asked now: it need not pause, and its circuit lets it. */
+  isFree({ endpoint, model }: Pick<PlannedAttempt, "endpoint" | "model">): boolean {
+    return this.cooldown(endpoint, model) === 0 && this.circuit(endpoint, model) !== "open";
+  }
+
   latency(endpoint: string, model: string, stream: boolean): number | undefined {
     const target = this.#targets.get(endpoint, model);
     return target?.history(stream).peak(this.#clock.monotonic());
