@@ -4,26 +4,19 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ask } from "./support/exchange.ts";
 import { figure } from "./support/figure.ts";
-import { startHouse } from "./support/house.ts";
+import { bearer, endpointAt, startHouse } from "./support/house.ts";
 import type { House } from "./support/house.ts";
 import { startUpstream } from "./support/upstream.ts";
 import type { Behaviour, Upstream } from "./support/upstream.ts";
 
 /** What strategies, limits, rescue and reloads do to each other; each by itself has files of its own. */
 
-const endpoint = (name: string, { url }: Upstream, more: object = {}) => ({
-  name,
-  type: "openai-compatible",
-  url,
-  ...more,
-});
 const targets = (...endpoints: readonly string[]) => endpoints.map((each) => ({ endpoint: each, model: "m" }));
 const answer = (text: string, usage?: Extract<Behaviour, { kind: "answer" }>["usage"]): Behaviour => ({
   kind: "answer",
   text,
   ...(usage === undefined ? {} : { usage }),
 });
-const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 
 /** A request whose client leaves as soon as somebody was asked. */
 async function leave(house: House, upstream: Upstream, calls: number, body: object, key: string): Promise<void> {
@@ -60,8 +53,8 @@ test("a target that waits for its place in a race is waited for when the others 
   await using house = await startHouse({
     document: {
       endpoints: [
-        endpoint("first", first, { timeouts: { firstByte: "300ms", firstToken: "300ms" } }),
-        endpoint("second", second, { limits: { concurrent: 1 } }),
+        endpointAt("first", first, { timeouts: { firstByte: "300ms", firstToken: "300ms" } }),
+        endpointAt("second", second, { limits: { concurrent: 1 } }),
       ],
       models: [
         { name: "raced", strategy: "race", hedge: { after: "50ms" }, targets: targets("first", "second") },
@@ -83,7 +76,7 @@ test("a race that is won gives up the place in a queue that it does not need", a
   await using second = await startUpstream({ script: { kind: "silence" } });
   await using house = await startHouse({
     document: {
-      endpoints: [endpoint("first", first), endpoint("second", second, { limits: { concurrent: 1, queue: 1 } })],
+      endpoints: [endpointAt("first", first), endpointAt("second", second, { limits: { concurrent: 1, queue: 1 } })],
       models: [
         { name: "raced", strategy: "race", hedge: { after: "50ms" }, targets: targets("first", "second") },
         { name: "holder", targets: targets("second") },
@@ -117,7 +110,7 @@ test("who was waited for in a race can still mend the answer of its winner", asy
   });
   await using house = await startHouse({
     document: {
-      endpoints: [endpoint("first", first), endpoint("second", second)],
+      endpoints: [endpointAt("first", first), endpointAt("second", second)],
       models: [
         {
           name: "raced",
@@ -148,7 +141,7 @@ test("of two credentials the one is taken that has room for the request's tokens
   ];
   await using house = await startHouse({
     document: {
-      endpoints: [endpoint("up", upstream, { credentials })],
+      endpoints: [endpointAt("up", upstream, { credentials })],
       models: [{ name: "m", targets: targets("up") }],
     },
   });
@@ -169,8 +162,8 @@ test("a request that began before a reload gave its endpoint more credentials is
   await using second = await startUpstream({ script: answer("two") });
   const document = (...keys: readonly string[]) => ({
     endpoints: [
-      endpoint("first", first),
-      endpoint("second", second, { credentials: keys.map((apiKey) => ({ apiKey })) }),
+      endpointAt("first", first),
+      endpointAt("second", second, { credentials: keys.map((apiKey) => ({ apiKey })) }),
     ],
     models: [{ name: "m", targets: targets("first", "second") }],
   });
@@ -194,7 +187,7 @@ for (const value of ["0", "Wed, 21 Oct 2015 07:28:00 GMT"]) {
     });
     await using house = await startHouse({
       document: {
-        endpoints: [endpoint("up", upstream, { cooldown: "200ms" })],
+        endpoints: [endpointAt("up", upstream, { cooldown: "200ms" })],
         models: [{ name: "m", targets: targets("up") }],
       },
     });
@@ -211,11 +204,11 @@ test("who leaves a council before its judge was asked pays for the members, or w
   await using house = await startHouse({
     document: {
       endpoints: [
-        endpoint("quick", quick),
-        endpoint("silent", silent),
+        endpointAt("quick", quick),
+        endpointAt("silent", silent),
         // Who has answered as a member cannot judge in the judge's place.
-        endpoint("once", quick, { limits: { requestsPerMinute: 1 } }),
-        endpoint("judge", judge, { limits: { concurrent: 1 } }),
+        endpointAt("once", quick, { limits: { requestsPerMinute: 1 } }),
+        endpointAt("judge", judge, { limits: { concurrent: 1 } }),
       ],
       models: [
         { name: "stopped", strategy: "council", targets: targets("judge", "quick", "silent") },
@@ -249,7 +242,7 @@ test("who leaves a council in the midst of its judge's answer pays for the membe
   });
   await using house = await startHouse({
     document: {
-      endpoints: [endpoint("quick", quick), endpoint("judge", judge, { limits: { tokensPerMinute: 1_000_000 } })],
+      endpoints: [endpointAt("quick", quick), endpointAt("judge", judge, { limits: { tokensPerMinute: 1_000_000 } })],
       models: [
         { name: "m", strategy: "council", targets: targets("judge", "quick") },
         { name: "free", targets: targets("quick") },
@@ -273,7 +266,7 @@ test("an image that cannot be had for a target of a race takes nothing from the 
   await using house = await startHouse({
     document: {
       server: { media: "anywhere" },
-      endpoints: [endpoint("first", first), { name: "second", type: "gemini", url: first.url }],
+      endpoints: [endpointAt("first", first), { name: "second", type: "gemini", url: first.url }],
       models: [{ name: "raced", strategy: "race", hedge: { after: "50ms" }, targets: targets("first", "second") }],
     },
   });
@@ -287,7 +280,7 @@ test("a race that ends since its request cannot be said to the next target lets 
   await using first = await startUpstream({ script: { kind: "silence" } });
   await using house = await startHouse({
     document: {
-      endpoints: [endpoint("first", first), { name: "second", type: "anthropic", url: first.url }],
+      endpoints: [endpointAt("first", first), { name: "second", type: "anthropic", url: first.url }],
       models: [{ name: "raced", strategy: "race", hedge: { after: "50ms" }, targets: targets("first", "second") }],
     },
   });
@@ -308,7 +301,7 @@ test("who leaves a race in which one was refused pays for the one that was still
   await using quick = await startUpstream({ script: answer("quick") });
   await using house = await startHouse({
     document: {
-      endpoints: [endpoint("refusing", refusing), endpoint("silent", silent), endpoint("quick", quick)],
+      endpoints: [endpointAt("refusing", refusing), endpointAt("silent", silent), endpointAt("quick", quick)],
       models: [
         { name: "raced", strategy: "race", hedge: { after: "50ms" }, targets: targets("silent", "refusing") },
         { name: "free", targets: targets("quick") },
@@ -331,7 +324,7 @@ test("an answer that broke off and that nobody goes on with is paid for as far a
   await using quick = await startUpstream({ script: answer("quick") });
   await using house = await startHouse({
     document: {
-      endpoints: [endpoint("first", first), endpoint("second", second), endpoint("quick", quick)],
+      endpoints: [endpointAt("first", first), endpointAt("second", second), endpointAt("quick", quick)],
       models: [
         { name: "mended", rescue: "continue", failover: { attempts: 2 }, targets: targets("first", "second") },
         { name: "free", targets: targets("quick") },

@@ -2,19 +2,17 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, test } from "node:test";
 import { ask } from "./support/exchange.ts";
-import { startHouse } from "./support/house.ts";
+import { endpointAt, startHouse } from "./support/house.ts";
 import { defaultText } from "./support/payloads.ts";
 import { field } from "./support/read-stream.ts";
 import { startUpstream } from "./support/upstream.ts";
 
 /** Stopping, and changes of the document, while requests are under way. */
 
-const endpoint = (name: string, url: string, more: object = {}) => ({ name, type: "openai-compatible", url, ...more });
-
 describe("while requests are under way", { concurrency: true }, () => {
   test("a stop lets fifty streams finish, and ends soon after the last", async () => {
     await using upstream = await startUpstream({ script: { kind: "stream", pause: 60 } });
-    await using house = await startHouse({ document: { endpoints: [endpoint("up", upstream.url)] } });
+    await using house = await startHouse({ document: { endpoints: [endpointAt("up", upstream)] } });
     const streams = Array.from({ length: 50 }, () => ask(house, { model: "up/model", stream: true }));
     await upstream.reached(50);
     const stopped = house.app.stop().then(() => performance.now());
@@ -33,7 +31,7 @@ describe("while requests are under way", { concurrency: true }, () => {
   test("streams that outlive the time for a stop end in an error event", async () => {
     await using upstream = await startUpstream({ script: { kind: "endless-stream", pause: 10 } });
     await using house = await startHouse({
-      document: { server: { timeouts: { drain: "200ms" } }, endpoints: [endpoint("up", upstream.url)] },
+      document: { server: { timeouts: { drain: "200ms" } }, endpoints: [endpointAt("up", upstream)] },
     });
     const streams = Array.from({ length: 5 }, () => ask(house, { model: "up/model", stream: true }));
     await upstream.reached(5);
@@ -58,7 +56,7 @@ describe("while requests are under way", { concurrency: true }, () => {
     await using upstream = await startUpstream();
     const document = (version: number) => ({
       // Each version has connections of its own, since the headers changed.
-      endpoints: [endpoint("up", upstream.url, { headers: { "x-version": String(version) } })],
+      endpoints: [endpointAt("up", upstream, { headers: { "x-version": String(version) } })],
       models: [{ name: "model", targets: [{ endpoint: "up", model: "model" }] }],
     });
     await using house = await startHouse({ document: document(0) });
@@ -98,7 +96,7 @@ describe("while requests are under way", { concurrency: true }, () => {
     await using other = await startUpstream();
     await using house = await startHouse({
       document: {
-        endpoints: [endpoint("up", upstream.url), endpoint("other", other.url)],
+        endpoints: [endpointAt("up", upstream), endpointAt("other", other)],
         models: [{ name: "model", targets: [{ endpoint: "up", model: "model" }] }],
       },
     });
@@ -111,7 +109,7 @@ describe("while requests are under way", { concurrency: true }, () => {
       house.app.config.endpoints.map(({ name }) => name),
       ["up", "other"],
     );
-    house.app.reload(JSON.stringify({ endpoints: [endpoint("other", other.url)] }));
+    house.app.reload(JSON.stringify({ endpoints: [endpointAt("other", other)] }));
     const next = await ask(house, { model: "model", stream: false });
     assert.equal(next.status, 404);
     const direct = await ask(house, { model: "up/model", stream: false });
@@ -125,7 +123,7 @@ describe("while requests are under way", { concurrency: true }, () => {
     await using upstream = await startUpstream();
     await using other = await startUpstream();
     const document = (enabled: boolean) => ({
-      endpoints: [endpoint("up", upstream.url, { enabled }), endpoint("other", other.url)],
+      endpoints: [endpointAt("up", upstream, { enabled }), endpointAt("other", other)],
       models: [
         {
           name: "model",
@@ -153,7 +151,7 @@ describe("while requests are under way", { concurrency: true }, () => {
       script: [{ kind: "status", status: 429, headers: { "retry-after": "1" } }, { kind: "answer" }],
     });
     const document = (version: string) => ({
-      endpoints: [endpoint("up", upstream.url, { headers: { "x-version": version } })],
+      endpoints: [endpointAt("up", upstream, { headers: { "x-version": version } })],
     });
     await using house = await startHouse({ document: document("old") });
     const waiting = ask(house, { model: "up/model", stream: false });

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { WebSocket } from "ws";
-import { startHouse } from "./support/house.ts";
+import { bearer, endpointAt, startHouse } from "./support/house.ts";
 import type { House } from "./support/house.ts";
 import { startUpstream } from "./support/upstream.ts";
 import type { Upstream } from "./support/upstream.ts";
@@ -15,13 +15,6 @@ import type { Upstream } from "./support/upstream.ts";
 const hi = [{ role: "user", content: "hi" }];
 const chat = { model: "m", messages: hi };
 const path = "/v1/chat/completions";
-const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
-const endpoint = (name: string, { url }: Upstream, more: object = {}) => ({
-  name,
-  type: "openai-compatible",
-  url,
-  ...more,
-});
 
 async function read(response: Response): Promise<{ status: number; body: Record<string, never> }> {
   return { status: response.status, body: (await response.json()) as Record<string, never> };
@@ -55,7 +48,7 @@ test("every surface refuses in its own shape, with the limit's name and the time
   await using upstream = await startUpstream();
   await using house = await startHouse({
     document: {
-      endpoints: [endpoint("up", upstream)],
+      endpoints: [endpointAt("up", upstream)],
       models: [{ name: "m", targets: [{ endpoint: "up", model: "m" }] }],
     },
   });
@@ -78,7 +71,7 @@ test("a response that goes on in the background, and one over a WebSocket, count
   await using house = await startHouse({
     document: {
       server: { limits: { perAddress: { chat: 4 } } },
-      endpoints: [endpoint("up", upstream)],
+      endpoints: [endpointAt("up", upstream)],
       models: [{ name: "m", targets: [{ endpoint: "up", model: "m" }] }],
     },
   });
@@ -121,7 +114,7 @@ test("whoever hangs up in the midst of an answer pays for what came", async () =
   await using upstream = await startUpstream({ script: { kind: "stall", events, after: 40 } });
   await using house = await startHouse({
     document: {
-      endpoints: [endpoint("up", upstream)],
+      endpoints: [endpointAt("up", upstream)],
       models: [{ name: "m", targets: [{ endpoint: "up", model: "m" }] }],
     },
   });
@@ -166,8 +159,8 @@ test("a key with a budget is not sent where the price is unknown, which is not z
   await using house = await startHouse({
     document: {
       endpoints: [
-        endpoint("dear", dear),
-        endpoint("known", known, { models: [{ id: "m", price: { input: 0, output: 0 } }] }),
+        endpointAt("dear", dear),
+        endpointAt("known", known, { models: [{ id: "m", price: { input: 0, output: 0 } }] }),
       ],
       models: [{ name: "m", targets }],
     },
@@ -192,7 +185,7 @@ test("budgets survive a restart, for keys of the store and of the document", asy
       environment: { CI_KEY: "0123456789abcdefghij" },
       document: {
         store: join(directory, "patchbay.db"),
-        endpoints: [endpoint("up", upstream, { credentials: [{ apiKey: "k", limits: tokens }] })],
+        endpoints: [endpointAt("up", upstream, { credentials: [{ apiKey: "k", limits: tokens }] })],
         models: [
           { name: "m", targets: [{ endpoint: "up", model: "m" }], limits: tokens, price: { input: 1, output: 4 } },
         ],
@@ -229,7 +222,7 @@ test("a key of the document has its models and its limits, and nobody is shown i
     environment: { CI_KEY: secret },
     document: {
       access: { open: "never" },
-      endpoints: [endpoint("up", upstream)],
+      endpoints: [endpointAt("up", upstream)],
       models: [{ name: "m", targets: [{ endpoint: "up", model: "m" }] }],
       keys: [{ name: "ci", key: "${CI_KEY}", models: ["m"], limits: { requestsPerMinute: 1 } }],
     },
@@ -250,7 +243,7 @@ test("every attempt counts at the endpoint that it is sent to, and only there", 
   await using good = await startUpstream();
   await using house = await startHouse({
     document: {
-      endpoints: [endpoint("bad", bad, { limits: { requestsPerMinute: 3 } }), endpoint("good", good)],
+      endpoints: [endpointAt("bad", bad, { limits: { requestsPerMinute: 3 } }), endpointAt("good", good)],
       circuit: { failures: 100 },
       models: [
         {
@@ -278,7 +271,7 @@ test("a council and a race count all that they send, also when the client leaves
   ];
   await using house = await startHouse({
     document: {
-      endpoints: [endpoint("first", first, { limits }), endpoint("second", second, { limits })],
+      endpoints: [endpointAt("first", first, { limits }), endpointAt("second", second, { limits })],
       models: [
         { name: "council", strategy: "council", targets },
         { name: "race", strategy: "race", hedge: { after: "20ms" }, targets },
@@ -328,7 +321,7 @@ test("what one credential has left says nothing of another", async () => {
   await using house = await startHouse({
     document: {
       endpoints: [
-        endpoint("up", upstream, {
+        endpointAt("up", upstream, {
           credentials: [{ apiKey: "poor" }, { apiKey: "rich" }],
           limits: { requestsPerMinute: 1000 },
         }),
@@ -363,7 +356,7 @@ test("embeddings count what they read, and nothing that they might write", async
   await using upstream = await startUpstream();
   await using house = await startHouse({
     document: {
-      endpoints: [endpoint("up", upstream)],
+      endpoints: [endpointAt("up", upstream)],
       models: [{ name: "m", targets: [{ endpoint: "up", model: "m" }] }],
     },
   });
@@ -377,7 +370,7 @@ test("embeddings count what they read, and nothing that they might write", async
 test("a reload that changes limits is heard by those who wait, and forgets nothing that was counted", async () => {
   await using upstream = await startUpstream({ script: { kind: "slow-headers", delay: 400 } });
   const documentOf = (limits: object) => ({
-    endpoints: [endpoint("up", upstream, { limits })],
+    endpoints: [endpointAt("up", upstream, { limits })],
     models: [{ name: "m", targets: [{ endpoint: "up", model: "m" }] }],
   });
   await using house = await startHouse({ document: documentOf({ requestsPerMinute: 5, concurrent: 1 }) });
@@ -395,7 +388,7 @@ test("pauses are seen and can be ended, together with what the provider said tha
   await using upstream = await startUpstream({ script: { kind: "status", status: 429, headers } });
   await using house = await startHouse({
     document: {
-      endpoints: [endpoint("up", upstream, { limits: { requestsPerMinute: 100 } })],
+      endpoints: [endpointAt("up", upstream, { limits: { requestsPerMinute: 100 } })],
       models: [{ name: "m", targets: [{ endpoint: "up", model: "m" }] }],
     },
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { figure } from "./support/figure.ts";
-import { documentFor, startHouse } from "./support/house.ts";
+import { bearer, documentFor, startHouse } from "./support/house.ts";
 import { startUpstream } from "./support/upstream.ts";
 
 const chat = { model: "m", messages: [{ role: "user", content: "hi" }] };
@@ -28,8 +28,6 @@ function documentOf(
 
 /** A thousand connections at once take a busy machine a while. */
 const crowd = { limits: { concurrent: 2000 }, timeouts: { header: "2m", request: "2m" } };
-
-const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 
 async function statuses(answers: readonly Promise<Response>[]): Promise<{ readonly [status: number]: number }> {
   const counts: { [status: number]: number } = {};

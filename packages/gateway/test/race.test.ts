@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { ask } from "./support/exchange.ts";
-import { startHouse } from "./support/house.ts";
+import { endpointAt, startHouse } from "./support/house.ts";
 import { startUpstream } from "./support/upstream.ts";
 import type { Behaviour } from "./support/upstream.ts";
 
 /** Races through a whole gateway; what decides them is in `relay/race.test.ts`. */
 const first = await startUpstream();
 const second = await startUpstream();
-const endpoint = (name: string, url: string) => ({ name, type: "openai-compatible", url });
 const targets = [
   { endpoint: "first", model: "*" },
   { endpoint: "second", model: "*" },
@@ -16,10 +15,10 @@ const targets = [
 const house = await startHouse({
   document: {
     endpoints: [
-      endpoint("first", first.url),
-      endpoint("second", second.url),
-      { ...endpoint("first-limited", first.url), limits: { requestsPerMinute: 1 } },
-      { ...endpoint("second-limited", second.url), limits: { requestsPerMinute: 1 } },
+      endpointAt("first", first),
+      endpointAt("second", second),
+      endpointAt("first-limited", first, { limits: { requestsPerMinute: 1 } }),
+      endpointAt("second-limited", second, { limits: { requestsPerMinute: 1 } }),
     ],
     models: [
       {

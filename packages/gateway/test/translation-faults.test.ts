@@ -7,7 +7,7 @@ import { startHouse } from "./support/house.ts";
 import { startRecorder } from "./support/recorder.ts";
 import { askWire, places, send, until, wireClients } from "./support/wire-clients.ts";
 import type { Seen } from "./support/vendors/scene.ts";
-import { vendorKinds } from "./support/vendors/server.ts";
+import { endpointOf, vendorKinds } from "./support/vendors/server.ts";
 import type { VendorKind } from "./support/vendors/server.ts";
 
 /** Vendors that answer in another shape than was asked for, break off, or hang; clients that leave. */
@@ -98,13 +98,7 @@ let number = 0;
 const house = await startHouse({
   document: {
     server: { timeouts: { stall: "2s" } },
-    endpoints: kinds.map((kind) => ({
-      name: kind,
-      type: vendorKinds[kind].type,
-      url: vendorOf(kind).url + vendorKinds[kind].base,
-      ...(kind === "openai-responses" && { api: "responses" }),
-      credentials: [{ apiKey: "key-upstream" }],
-    })),
+    endpoints: kinds.map((kind) => endpointOf({ kind, url: vendorOf(kind).url + vendorKinds[kind].base })),
     models: [
       ...kinds.map((kind) => ({ name: `${kind}-*`, targets: [{ endpoint: kind, model: "*" }] })),
       {

@@ -11,7 +11,7 @@ import { rawPost } from "./support/raw.ts";
 import { startRecorder } from "./support/recorder.ts";
 import { askWire, places, until, wireClients } from "./support/wire-clients.ts";
 import type { Seen } from "./support/vendors/scene.ts";
-import { vendorKinds } from "./support/vendors/server.ts";
+import { endpointOf, vendorKinds } from "./support/vendors/server.ts";
 import type { VendorKind } from "./support/vendors/server.ts";
 
 /** Translated streams that come faster than they are read, and slower than clients can bear. */
@@ -66,12 +66,7 @@ const vendors = new Map(
 const house = await startHouse({
   document: {
     server: { keepalive: "1s", timeouts: { stall: "5s" } },
-    endpoints: kinds.map((kind) => ({
-      name: kind,
-      type: vendorKinds[kind].type,
-      url: `${vendors.get(kind)?.url}${vendorKinds[kind].base}`,
-      ...(kind === "openai-responses" && { api: "responses" }),
-    })),
+    endpoints: kinds.map((kind) => endpointOf({ kind, url: `${vendors.get(kind)?.url}${vendorKinds[kind].base}` })),
     models: kinds.map((kind) => ({ name: `plain-${kind}`, targets: [{ endpoint: kind, model: "real" }] })),
   },
 });

@@ -13,7 +13,7 @@ import { comparable, spoken } from "../support/spoken.ts";
 import type { Spoken } from "../support/spoken.ts";
 import { places } from "../support/wire-clients.ts";
 import type { Answer, Seen } from "../support/vendors/scene.ts";
-import { vendorKinds } from "../support/vendors/server.ts";
+import { endpointOf, vendorKinds } from "../support/vendors/server.ts";
 import type { VendorKind } from "../support/vendors/server.ts";
 
 /**
@@ -71,13 +71,7 @@ type Way = (typeof ways)[number];
 
 const house = await startHouse({
   document: {
-    endpoints: kinds.map((kind) => ({
-      name: kind,
-      type: vendorKinds[kind].type,
-      url: vendorOf(kind).url + vendorKinds[kind].base,
-      ...(kind === "openai-responses" && { api: "responses" }),
-      credentials: [{ apiKey: "key-upstream" }],
-    })),
+    endpoints: kinds.map((kind) => endpointOf({ kind, url: vendorOf(kind).url + vendorKinds[kind].base })),
     models: kinds.flatMap((kind) =>
       ways.map((rescue) => ({
         name: `${rescue}-${kind}-*`,

@@ -133,15 +133,22 @@ async function until<Value>(ask: () => Promise<Value | undefined>): Promise<Valu
   }
 }
 
+/** A document's endpoint that speaks OpenAI's protocol where somebody listens. */
+export function endpointAt(name: string, { url }: { readonly url: string }, more: object = {}) {
+  return { name, type: "openai-compatible", url, ...more };
+}
+
+/** The head of a request with this key. */
+export function bearer(key: string): { readonly authorization: string } {
+  return { authorization: `Bearer ${key}` };
+}
+
 /** A document with endpoints that speak OpenAI's protocol at these URLs, each with the key `key-NAME`. */
 export function documentFor(endpoints: { readonly [name: string]: string }, more: object = {}): object {
   return {
-    endpoints: Object.entries(endpoints).map(([name, url]) => ({
-      name,
-      type: "openai-compatible",
-      url,
-      credentials: [{ apiKey: `key-${name}` }],
-    })),
+    endpoints: Object.entries(endpoints).map(([name, url]) =>
+      endpointAt(name, { url }, { credentials: [{ apiKey: `key-${name}` }] }),
+    ),
     ...more,
   };
 }

@@ -38,10 +38,9 @@ export interface Vendor extends AsyncDisposable {
 }
 
 /** The entry of an endpoint in a document. */
-export function endpointOf(vendor: Vendor): JsonObject {
-  const { type } = vendorKinds[vendor.kind];
-  const api = vendor.kind === "openai-responses" ? { api: "responses" } : {};
-  return { name: vendor.kind, type, url: vendor.url, credentials: [{ apiKey: "key-upstream" }], ...api };
+export function endpointOf({ kind, url }: Pick<Vendor, "kind" | "url">): JsonObject {
+  const api = kind === "openai-responses" ? { api: "responses" } : {};
+  return { name: kind, type: vendorKinds[kind].type, url, credentials: [{ apiKey: "key-upstream" }], ...api };
 }
 
 export async function startVendor(kind: VendorKind): Promise<Vendor> {
