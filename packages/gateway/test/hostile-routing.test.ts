@@ -6,6 +6,7 @@ import { ask } from "./support/exchange.ts";
 import { figure } from "./support/figure.ts";
 import { bearer, endpointAt, startHouse } from "./support/house.ts";
 import type { House } from "./support/house.ts";
+import { field } from "./support/read-stream.ts";
 import { startUpstream } from "./support/upstream.ts";
 import type { Behaviour, Upstream } from "./support/upstream.ts";
 
@@ -290,6 +291,8 @@ test("a race that ends since its request cannot be said to the next target lets 
     more: { messages: [{ role: "user", content: 5 }] },
   });
   assert.deepEqual([outcome.status, first.count], [400, 1]);
+  const { route } = await house.row(outcome.id);
+  assert.deepEqual(field(JSON.parse(route ?? ""), "failed"), [{ endpoint: "first", model: "m", failure: "cancelled" }]);
   const call = first.calls[0];
   await Promise.race([call?.ended, sleep(3000, undefined, { ref: false })]);
   assert.equal(call?.aborted, true);

@@ -198,6 +198,7 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
   /** Ends an exchange that is under way, such as at the end of the grace time when the gateway stops. */
   abandon(why: Failure): void {
     if (this.#settled) return;
+    this.#stop(this.#attempt, why);
     this.#refuse(why);
   }
 
@@ -353,9 +354,12 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
 
   /** Nobody is there to be told. */
   #leave(message: string): void {
-    this.#settle(failures.cancelled.status, 0, failure("cancelled", message));
+    const why = failure("cancelled", message);
+    this.#stop(this.#attempt, why);
+    this.#settle(failures.cancelled.status, 0, why);
   }
 
+  /** Ends an attempt, if it has not ended by itself. */
   #stop(attempt: Attempt | undefined, why: Failure): void {
     if (attempt === undefined || attempt.over) return;
     attempt.cancel();
@@ -380,7 +384,6 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
     const attempt = this.#attempt;
     const usage = attempt === undefined ? this.#council?.spent?.used : attempt.seen.usage;
     // Before all that is left open in the limits is taken for never sent.
-    if (why !== undefined) this.#stop(attempt, why);
     for (const rival of this.#race?.running ?? []) {
       this.#stop(rival, failure("cancelled", "The request was over before this target had answered."));
     }
