@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Link } from "./link.ts";
 import type { Counting } from "./link.ts";
+import { wordOf } from "./wire.ts";
 import type { Line } from "./wire.ts";
 
 const clock = { now: () => 0, monotonic: () => performance.now() };
@@ -20,6 +21,8 @@ function fakeRedis() {
     isThere: true,
     /** Undefined: it answers; else a command is never answered, or refused. */
     mood: undefined as "silent" | "refusing" | undefined,
+    /** What it answers to scripts instead. */
+    nonsense: undefined as { readonly reply: unknown } | undefined,
     dials: 0,
     commands: [] as string[],
     epoch: "",
@@ -35,6 +38,7 @@ function fakeRedis() {
       if (redis.mood === "silent") return new Promise(() => {});
       if (redis.mood === "refusing") return Promise.reject(new Error("READONLY no writes here"));
       if (command[0] === "SCRIPT") return Promise.resolve(`sha${redis.commands.length}`);
+      if (redis.nonsense !== undefined) return Promise.resolve(redis.nonsense.reply);
       redis.epoch ||= command[9] ?? "";
       return Promise.resolve([redis.epoch, 1_000_000, 2, "1", '["up"]', 5000 - Math.floor(performance.now() - from)]);
     },
@@ -104,4 +108,56 @@ test("a pause of others is told once, for as long as it is no longer than before
   while (redis.commands.length < beats + 2) await new Promise((resolve) => setTimeout(resolve, 20));
   assert.deepEqual(redis.paused, ['["up"]']);
   await link[Symbol.asyncDispose]();
+});
+
+const aReserve = ["epoch", "", "me", "1", "1", "1000", "61", "0", "0", "10", "1", "4"];
+const nonsense: readonly unknown[] = [
+  null,
+  undefined,
+  7,
+  "OK",
+  [],
+  [null],
+  [[], []],
+  [1],
+  [1, 5],
+  [1, 5, 6, "x"],
+  [0, 0],
+  [0, 5, 3, -1, 0],
+  [0, 5, 0, -1, 0],
+  [0, 5, 1, Number.NaN, 0],
+  new Error("as a value"),
+];
+for (const reply of nonsense) {
+  test(`a Redis that answers ${JSON.stringify(reply)} is taken for one that fails`, async () => {
+    const { redis, link } = fakeRedis();
+    await link.begin(nothing);
+    redis.nonsense = { reply };
+    const answers = [
+      await link.run("reserve", ["e", "r", "c", "s"], aReserve),
+      await link.run("add", ["e", "r", "c", "s"], aReserve),
+    ];
+    assert.deepEqual(
+      answers.map((answer) => answer?.state),
+      ["failed", "failed"],
+    );
+    // The third is a beat, unless it comes back before.
+    while (link.isUp) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.deepEqual(redis.changes, ["up", "EPROTO"]);
+    await link[Symbol.asyncDispose]();
+  });
+}
+
+test("what scripts answer is understood: room, no room, and an epoch that is over", async () => {
+  const { redis, link } = fakeRedis();
+  await link.begin(nothing);
+  for (const reply of [[-1], [1, 5, 6, 7], [0, 5, 1, -1, 7], [0, 5, 2, 0, 7]]) {
+    redis.nonsense = { reply };
+    assert.deepEqual(await link.run("reserve", ["e", "r", "c", "s"], aReserve), { state: "answered", reply });
+  }
+  await link[Symbol.asyncDispose]();
+});
+
+test("a Redis without memory is named by its own word, short as it is", () => {
+  assert.equal(wordOf(new Error("OOM command not allowed when used memory > 'maxmemory'.")), "OOM");
 });

@@ -1,5 +1,5 @@
 import type { Dial } from "./redis.ts";
-import { add, beat, leave, replicaLife, reserve } from "./scripts.ts";
+import { add, beat, leave, replicaLife, reserve, isReply } from "./scripts.ts";
 import { Wire, wordOf } from "./wire.ts";
 import type { Answer } from "./wire.ts";
 
@@ -181,7 +181,8 @@ export class Link implements AsyncDisposable {
   }
 
   async #watched(wire: Wire, name: ScriptName, keys: readonly string[], values: readonly string[]): Promise<Answer> {
-    const answer = await wire.send(["EVALSHA", this.#shas.get(name) ?? "", String(keys.length), ...keys, ...values]);
+    const command = ["EVALSHA", this.#shas.get(name) ?? "", String(keys.length), ...keys, ...values];
+    const answer = await wire.send(command, (reply) => isReply(name, values, reply));
     if (answer.state === "answered") this.#failures = 0;
     else this.#failed(wire, answer.state === "failed" ? answer.why : isLate);
     return answer;

@@ -226,3 +226,25 @@ return reply
 
 /** A replica ends. KEYS: replicas. ARGV: replica. */
 export const leave = "return redis.call('ZREM', KEYS[1], ARGV[1])";
+
+/** Whether a reply is one that the script gives to these values of ARGV: what answers need not be Redis, or not ours. */
+export function isReply(
+  script: "reserve" | "add" | "beat" | "leave",
+  values: readonly string[],
+  reply: unknown,
+): boolean {
+  if (script === "leave") return true;
+  if (!Array.isArray(reply)) return false;
+  const parts = reply as readonly unknown[];
+  if (script === "beat") {
+    const [epoch, time, replicas, version] = parts;
+    return [epoch, version].every((each) => typeof each === "string") && [time, replicas].every(Number.isFinite);
+  }
+  if (!parts.every(Number.isFinite)) return false;
+  const [word, , index] = parts as readonly number[];
+  const [counts, seats] = [Number(values[3]), Number(values[4])];
+  if (word === -1) return true;
+  if (script === "add") return word === 1 && parts.length === 2 + counts;
+  if (word === 1) return parts.length === 2 + 2 * counts;
+  return word === 0 && parts.length === 4 + counts && index !== undefined && index >= 1 && index <= counts + seats;
+}

@@ -56,9 +56,13 @@ export class Wire implements Disposable {
     return this.#overdue > 0;
   }
 
-  send(command: readonly string[]): Promise<Answer> {
+  /** @param isReply Whether a reply is one to this command; any other counts as a refusal. */
+  send(command: readonly string[], isReply: (reply: unknown) => boolean = () => true): Promise<Answer> {
     return new Promise((resolve) => {
-      const reply = this.#line.send(command);
+      const reply = this.#line.send(command).then((value) => {
+        if (isReply(value)) return value;
+        throw Object.assign(new Error("no reply to this command"), { code: "EPROTO" });
+      });
       let isLate = false;
       const sent: Sent = {
         at: this.#elapsed,
@@ -118,5 +122,5 @@ export class Wire implements Disposable {
 export function wordOf(error: unknown): string {
   if (!(error instanceof Error)) return "error";
   if ("code" in error && typeof error.code === "string") return error.code;
-  return /^[A-Z]{4,20}(?= )/.exec(error.message)?.[0] ?? error.name;
+  return /^[A-Z]{3,20}(?= )/.exec(error.message)?.[0] ?? error.name;
 }
