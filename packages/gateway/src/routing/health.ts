@@ -85,6 +85,8 @@ export class Health implements TargetHealth {
   credentialRefused: ((endpoint: string, credential: number) => void) | undefined;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #endpoints = new Map<string, EndpointState>();
+  /** Who is configured; undefined where nobody said. */
+  #names: ReadonlySet<string> | undefined;
   readonly #targets = new Targets();
 
   /** @param random Gives numbers from 0 to 1, the latter left out. */
@@ -98,6 +100,7 @@ export class Health implements TargetHealth {
   know(endpoints: readonly HealthSettings[], circuit: CircuitSettings = defaultCircuit): void {
     this.circuitSettings = circuit;
     const names = new Set(endpoints.map(({ name }) => name));
+    this.#names = names;
     for (const name of this.#endpoints.keys()) if (!names.has(name)) this.#endpoints.delete(name);
     this.#targets.keep(names);
     for (const { name, credentials, cooldown } of endpoints) {
@@ -107,6 +110,7 @@ export class Health implements TargetHealth {
     }
   }
 
+  /** What ends at an endpoint that is no more is noted nowhere. */
   endpoint(name: string): EndpointState {
     let state = this.#endpoints.get(name);
     if (state === undefined) {
@@ -119,7 +123,7 @@ export class Health implements TargetHealth {
         budget: new RetryBudget(),
         turned: { open: 0, closed: 0 },
       };
-      this.#endpoints.set(name, state);
+      if (this.#names?.has(name) !== false) this.#endpoints.set(name, state);
     }
     return state;
   }

@@ -4,11 +4,14 @@ import { toStoreError } from "./store-error.ts";
 
 const hour = 3_600_000;
 
-/** Sums by hour, key, endpoint and virtual model. Rows that used nothing are left out. */
+/**
+ * Sums by hour, key, endpoint and virtual model. Rows that used nothing are left out. They are sums of reals: upstreams
+ * may claim so much that a sum of integers would overflow, or could not be read.
+ */
 const sql = `
 SELECT at / ${hour} AS hour, key_id, endpoint, virtual_model,
-  sum(ifnull(input_tokens, 0) + ifnull(output_tokens, 0)) AS tokens,
-  sum(ifnull(cost_micro_dollars, 0)) AS micro_dollars
+  total(ifnull(input_tokens, 0) + ifnull(output_tokens, 0)) AS tokens,
+  total(ifnull(cost_micro_dollars, 0)) AS micro_dollars
 FROM ledger WHERE at >= ? AND (input_tokens IS NOT NULL OR output_tokens IS NOT NULL)
 GROUP BY 1, 2, 3, 4
 `;
