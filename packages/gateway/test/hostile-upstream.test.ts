@@ -8,7 +8,7 @@ import { startUpstream } from "./support/upstream.ts";
 /** What upstreams claim, and endpoints that go while something is known of them. */
 
 test("what the ledger holds of usage that nobody can have is read all the same, so that the gateway starts again", async () => {
-  const usage = { prompt_tokens: Number.MAX_SAFE_INTEGER, completion_tokens: Number.MAX_SAFE_INTEGER };
+  const usage = { prompt_tokens: Number.MAX_SAFE_INTEGER, completion_tokens: Number.MAX_SAFE_INTEGER, total_tokens: 0 };
   await using upstream = await startUpstream({ script: { kind: "answer", text: "ok", usage } });
   await using house = await startHouse({
     document: documentFor({ up: upstream.url }, { models: [{ name: "m", targets: [{ endpoint: "up", model: "a" }] }] }),
@@ -43,4 +43,26 @@ test("an endpoint that a reload takes away leaves nothing behind, though its hea
   writeFileSync(house.file, text);
   house.app.reload(text);
   assert.deepEqual(await known(), ["one", "renamed"]);
+});
+
+test("what a pattern's `*` takes from a name climbs nowhere in an upstream's path", async () => {
+  await using upstream = await startUpstream();
+  await using house = await startHouse({
+    document: {
+      endpoints: [{ name: "up", type: "gemini", url: upstream.url, credentials: [{ apiKey: "key-1" }] }],
+      models: [
+        { name: "p-*", targets: [{ endpoint: "up", model: "*" }] },
+        { name: "q-*-q", targets: [{ endpoint: "up", model: "models/*" }] },
+      ],
+    },
+  });
+  const messages = [{ role: "user", content: "hi" }];
+  for (const model of ["p-../../files/x", "p-../tunedModels/x", "p-..", "p-.", "p-./x", "q-..-q", "q-../x-q"]) {
+    const { status } = await house.post("/v1/chat/completions", { model, messages });
+    assert.ok([400, 404].includes(status), `${model}: ${status}`);
+  }
+  assert.deepEqual(
+    upstream.calls.map(({ path }) => path),
+    [],
+  );
 });

@@ -20,6 +20,11 @@ export function lookUp(catalog: Catalog, name: string): VirtualModel | undefined
   );
 }
 
+/** Whether a name would lead elsewhere where it stands in an upstream's path. */
+export function climbs(name: string): boolean {
+  return /(?:^|\/)\.{1,2}(?:\/|$)/.test(name);
+}
+
 /** The catch-all `*`, for this name. */
 export function catchAll(catalog: Catalog, name: string): VirtualModel | undefined {
   return matched(catalog, name, true);
@@ -43,8 +48,8 @@ function matched(catalog: Catalog, name: string, isCatchAll: boolean): VirtualMo
     const { council } = pattern.model;
     const targets = pattern.model.targets
       .map(filled)
-      // A bare prefix matches too, but nobody has a model without a name.
-      .filter(({ model }) => model !== "");
+      // A bare prefix matches too, but nobody has a model without a name, or with one that leads elsewhere.
+      .filter(({ model }) => model !== "" && !climbs(model));
     if (targets.length === 0) continue;
     const judged = council?.judge === undefined ? {} : { council: { ...council, judge: filled(council.judge) } };
     return { ...pattern.model, targets, ...judged };

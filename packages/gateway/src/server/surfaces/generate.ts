@@ -5,6 +5,7 @@ import { failure } from "../../kernel/failure.ts";
 import type { Failure } from "../../kernel/failure.ts";
 import type { Result } from "../../kernel/result.ts";
 import type { RequestBody } from "../../relay/types.ts";
+import { climbs } from "../../routing/lookup.ts";
 import { longestName } from "../../routing/names.ts";
 import { foldName, readField, scanObject } from "../../wire/json-scan.ts";
 import type { ScannedObject } from "../../wire/json-scan.ts";
@@ -18,9 +19,6 @@ import type { Incoming, Route, RouteAbout } from "../router.ts";
 
 /** Most fields at the top of a body. No protocol has a hundred; each costs more than its bytes. */
 const mostFields = 4096;
-
-/** A name that would lead elsewhere where it stands in an upstream's path. */
-const climbing = /(?:^|\/)\.{1,2}(?:\/|$)/;
 
 /** Fields that decide what the gateway does. */
 const decisive: ReadonlySet<string> = new Set(["model", "stream"]);
@@ -148,7 +146,7 @@ export function readModel(model: unknown): Result<string> {
   if (typeof model !== "string" || model.trim() === "")
     return bad("The field 'model' must be a non-empty string.", "model");
   if (model.length > longestName) return bad(`The field 'model' is longer than ${longestName} characters.`, "model");
-  if (climbing.test(model)) return bad("The field 'model' must not hold '.' or '..' as a part of a path.", "model");
+  if (climbs(model)) return bad("The field 'model' must not hold '.' or '..' as a part of a path.", "model");
   return { ok: true, value: model };
 }
 
