@@ -105,7 +105,7 @@ export function writeError(failure: Failure): JsonObject {
     details.push({ "@type": `${typePrefix}BadRequest`, fieldViolations });
   }
   if (failure.retryAfter !== undefined) {
-    details.push({ "@type": `${typePrefix}RetryInfo`, retryDelay: `${failure.retryAfter / 1000}s` });
+    details.push({ "@type": `${typePrefix}RetryInfo`, retryDelay: `${Math.ceil(failure.retryAfter) / 1000}s` });
   }
   return {
     error: { code: status, message: failure.message, status: words.get(status) ?? "INVALID_ARGUMENT", details },
