@@ -50,6 +50,14 @@ test("an estimate beyond all that is left goes once nothing else is under way", 
   assert.equal(leases.wait(stake(1, 5000)), 0);
 });
 
+test("where no tokens at all are left, none are asked for until there are", () => {
+  const { leases, quote, pass } = start();
+  quote("e/m", [{ unit: "tokens", remaining: 0, reset: 1000 }]);
+  assert.equal(leases.wait(stake(1, 5000)), 1000);
+  pass(1000);
+  assert.equal(leases.wait(stake(1, 5000)), 0);
+});
+
 test("memory stays bounded, however many models are named", () => {
   const { leases, quote, pass } = start();
   for (let index = 0; index < 30_000; index++) {

@@ -55,8 +55,8 @@ export class Leases {
     const at = this.#clock.monotonic();
     return Math.max(
       missing(known.requests, known.pending.requests + requests, at),
-      // An estimate beyond what is ever left must not keep a request out for ever.
-      missing(known.tokens, known.pending.tokens + Math.min(tokens, known.tokens?.remaining ?? 0), at),
+      // An estimate beyond what is ever left must not keep a request out for ever, unless nothing at all is left.
+      missing(known.tokens, known.pending.tokens + Math.min(tokens, Math.max(1, known.tokens?.remaining ?? 0)), at),
     );
   }
 
