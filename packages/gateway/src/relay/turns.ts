@@ -61,6 +61,8 @@ export class Turns {
   readonly #final: PlannedAttempt[] = [];
   /** Whose short pause is waited for although others are left. */
   #staying: PlannedAttempt | undefined;
+  /** Stand-ins that were named, whether or not they could be tried in the end. */
+  readonly #named: PlannedAttempt[] = [];
   /** Who was tried once more for the sake of another credential only, which the model's `attempts` do not count. */
   readonly #changed: PlannedAttempt[] = [];
 
@@ -105,7 +107,10 @@ export class Turns {
     }
     if (this.#attemptsLeft <= 0) return undefined;
     const other = this.#other();
-    if (other !== undefined) return { planned: other, wait: 0 };
+    if (other !== undefined) {
+      this.#named.push(other);
+      return { planned: other, wait: 0 };
+    }
     const soon = this.#soonest(Math.min(longest, shortPause));
     return soon ?? this.#retry(left) ?? this.#soonest(longest);
   }
@@ -282,6 +287,7 @@ export class Turns {
     const { spare, unwell } = this.#input.plan;
     const isFree = (planned: PlannedAttempt) =>
       !this.#tried.includes(planned) &&
+      !this.#named.includes(planned) &&
       health.healthy(planned.endpoint) &&
       health.circuit(planned.endpoint, planned.model) !== "open" &&
       health.cooldown(planned.endpoint, planned.model) === 0;

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ask } from "./support/exchange.ts";
+import { startHouse } from "./support/house.ts";
+import { startUpstream } from "./support/upstream.ts";
+import type { Upstream } from "./support/upstream.ts";
+
+/** Limits and keys that keep out who would stand in. */
+
+const endpoint = (name: string, { url }: Upstream, more: object = {}) => ({
+  name,
+  type: "openai-compatible",
+  url,
+  ...more,
+});
+
+test("a stand-in that has no place left is asked for one once, and the request ends", async () => {
+  await using bad = await startUpstream({ script: { kind: "status", status: 500 } });
+  await using full = await startUpstream({ script: { kind: "silence" } });
+  const limits = { concurrent: 1, queue: 0 };
+  await using house = await startHouse({
+    document: {
+      endpoints: [endpoint("bad", bad), endpoint("full", full, { limits }), endpoint("spare", full, { limits })],
+      models: [
+        {
+          name: "m",
+          failover: { attempts: 2 },
+          targets: ["bad", "full", "spare"].map((each) => ({ endpoint: each, model: "a" })),
+        },
+        ...["full", "spare"].map((each) => ({ name: each, targets: [{ endpoint: each, model: "a" }] })),
+      ],
+    },
+  });
+  const gone = new AbortController();
+  const holders = ["full", "spare"].map((model) =>
+    ask(house, { model, stream: false, signal: gone.signal }).catch(() => undefined),
+  );
+  await full.reached(2);
+  const outcome = await ask(house, { model: "m", stream: false });
+  gone.abort();
+  await Promise.all(holders);
+  assert.equal(outcome.status, 429, outcome.raw);
+});
+
+test("a stand-in whose price nobody knows ends a request whose key has a budget, and nothing else", async () => {
+  await using bad = await startUpstream({ script: { kind: "status", status: 500 } });
+  await using other = await startUpstream();
+  const free = [{ id: "a", price: { input: 0, output: 0 } }];
+  await using house = await startHouse({
+    document: {
+      endpoints: [
+        endpoint("bad", bad, { models: free }),
+        endpoint("one", other, { models: ["a"] }),
+        endpoint("two", other, { models: ["a"] }),
+      ],
+      models: [
+        {
+          name: "m",
+          failover: { attempts: 2 },
+          targets: ["bad", "one", "two"].map((each) => ({ endpoint: each, model: "a" })),
+        },
+      ],
+    },
+  });
+  const { key } = await house.issue({ limits: { microDollarsPerDay: 1_000_000 } });
+  const response = await house.post(
+    "/v1/chat/completions",
+    { model: "m", messages: [{ role: "user", content: "hi" }] },
+    { authorization: `Bearer ${key}` },
+  );
+  const text = await response.text();
+  assert.ok([403, 502].includes(response.status), text);
+  assert.equal(other.count, 0);
+});
