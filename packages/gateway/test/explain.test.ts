@@ -214,6 +214,16 @@ test("the command goes by the document where somebody else listens, or answers w
       excluded: [],
       document: join(home.path, "patchbay.yaml"),
     }),
+    JSON.stringify({
+      requested: "few",
+      model: "few",
+      strategy: "backup\u001b]0;a terminal obeys\u0007",
+      maxAttempts: 1,
+      winner: "nobody/m",
+      attempts: [{ endpoint: "nobody", model: "m", reason: "r" }],
+      excluded: [],
+      document: join(home.path, "patchbay.yaml"),
+    }),
   ];
   let answer = "";
   const server = createServer((_request, response) => response.end(answer));

@@ -3,6 +3,7 @@ import { isJsonObject, own } from "../kernel/json.ts";
 import type { Json, JsonObject } from "../kernel/json.ts";
 import type { ExplainedRequest } from "../routing/explain.ts";
 import type { RecordedAttempt, RouteRecord } from "../routing/record.ts";
+import { strategies } from "../routing/types.ts";
 import type { CircuitState, Exclusion } from "../routing/types.ts";
 
 /** How a gateway answers the question whether it is ready. */
@@ -99,11 +100,12 @@ function parse(text: string): JsonObject | undefined {
 
 /** Whoever listens there may say anything. */
 function isRoute(body: JsonObject): body is JsonObject & LiveRoute {
-  const texts = ["model", "strategy", "requested"].every((name) => typeof own(body, name) === "string");
+  const texts = ["model", "requested"].every((name) => typeof own(body, name) === "string");
   const understood = own(body, "understood") ?? { as: "", by: "" };
   const { attempts, excluded, maxAttempts } = body;
   return (
     texts &&
+    strategies.some((strategy) => strategy === own(body, "strategy")) &&
     typeof maxAttempts === "number" &&
     isJsonObject(understood) &&
     typeof understood["as"] === "string" &&
