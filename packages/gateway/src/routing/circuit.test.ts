@@ -150,3 +150,15 @@ test("whatever happens, at most one request probes, and success ends all trouble
 test("by default a target that is well again is back within half a minute, with a request every four seconds", () => {
   assert.ok(defaultCircuit.cooldown + 4000 < 30_000);
 });
+
+test("a probe of a circuit that was reset closes none that opened after it was sent", () => {
+  const circuit = opened();
+  const probe = circuit.takeProbe(600);
+  assert.ok(probe !== undefined);
+  circuit.reset();
+  for (let index = 0; index < 3; index++) circuit.failed(700 + index, settings);
+  assert.equal(circuit.succeeded(600, probe), false);
+  assert.equal(circuit.state(710), "open");
+  const next = circuit.takeProbe(1300);
+  assert.equal(circuit.succeeded(1300, next), true);
+});

@@ -65,9 +65,10 @@ export class Circuit {
    */
   succeeded(sentAt: number, probe?: Probe): boolean {
     this.#successes++;
-    if (this.#open === undefined || (probe === undefined && sentAt < this.#open.at)) return false;
+    const isProbe = probe !== undefined && probe === this.#probe;
+    if (this.#open === undefined || (!isProbe && sentAt < this.#open.at)) return false;
     this.reset();
-    if (probe !== undefined) this.#closedBy = { probe, successes: this.#successes };
+    if (isProbe) this.#closedBy = { probe, successes: this.#successes };
     return true;
   }
 
