@@ -47,7 +47,8 @@ export function judge(answer: HealthAnswer | undefined): Verdict {
   if (answer === undefined || answer.status < 200 || answer.status > 299) return "bad";
   let said: unknown;
   try {
-    said = JSON.parse(answer.body);
+    // ASP.NET's writers put a byte order mark before it.
+    said = JSON.parse(answer.body.replace(/^\ufeff/, ""));
   } catch {
     return "well";
   }
