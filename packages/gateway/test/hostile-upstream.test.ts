@@ -66,3 +66,34 @@ test("what a pattern's `*` takes from a name climbs nowhere in an upstream's pat
     [],
   );
 });
+
+test("an answer that outgrows its model's window goes on with a larger one, and never with a smaller or the same", async () => {
+  const text = "one two three four five six";
+  const error = { message: "This model's maximum context length is 1000 tokens.", code: "context_length_exceeded" };
+  await using first = await startUpstream({ script: { kind: "error-event", text, after: 3, error } });
+  await using small = await startUpstream({ script: { kind: "answer", text } });
+  await using large = await startUpstream({ script: { kind: "answer", text } });
+  await using house = await startHouse({
+    document: {
+      endpoints: [
+        { name: "first", type: "openai-compatible", url: first.url, models: [{ id: "a", contextWindow: 100_000 }] },
+        { name: "small", type: "openai-compatible", url: small.url, models: [{ id: "a", contextWindow: 2000 }] },
+        { name: "large", type: "openai-compatible", url: large.url, models: [{ id: "a", contextWindow: 200_000 }] },
+      ],
+      models: [
+        {
+          name: "m",
+          rescue: "continue",
+          failover: { attempts: 4 },
+          targets: ["first", "small", "large"].map((endpoint) => ({ endpoint, model: "a" })),
+        },
+      ],
+    },
+  });
+  const outcome = await ask(house, { model: "m", stream: true });
+  assert.deepEqual([outcome.text, outcome.error], [text, undefined]);
+  assert.deepEqual([first.count, small.count, large.count], [1, 0, 1]);
+  large.script({ kind: "error-event", text, after: 4, error });
+  assert.notEqual((await ask(house, { model: "m", stream: true })).error, undefined);
+  assert.deepEqual([first.count, small.count, large.count], [2, 0, 2]);
+});

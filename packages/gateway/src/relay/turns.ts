@@ -32,6 +32,9 @@ const credentialKinds: ReadonlySet<FailureKind> = new Set<FailureKind>([
   "upstream-auth",
 ]);
 
+/** How answers break off that would do so again. */
+const silentOrFull: ReadonlySet<FailureKind> = new Set<FailureKind>(["timeout-idle", "context-overflow"]);
+
 /** How a request goes on whose model says nothing of it. Ten seconds: most answers begin in less than five. */
 const defaultFailover: FailoverSettings = { wait: 5000, stay: 0, patience: 10_000, adaptive: true };
 
@@ -150,8 +153,9 @@ export class Turns {
   }
 
   /** An answer broke off in the middle: its target is asked again when nobody else is left, unless it fell silent. */
-  broke(planned: PlannedAttempt, { kind }: Failure): void {
-    this.#note(planned, kind !== "timeout-idle" && failures[kind].retry !== "never");
+  broke(planned: PlannedAttempt, why: Failure): void {
+    this.#reorder(planned, why);
+    this.#note(planned, !silentOrFull.has(why.kind) && failures[why.kind].retry !== "never");
   }
 
   /** Whether a target may be asked again is what it did last that tells. */
