@@ -97,3 +97,28 @@ test("an answer that outgrows its model's window goes on with a larger one, and 
   assert.notEqual((await ask(house, { model: "m", stream: true })).error, undefined);
   assert.deepEqual([first.count, small.count, large.count], [2, 0, 2]);
 });
+
+test("a prompt that is too long for a model is sent to no stand-in that is known to hold no more", async () => {
+  const error = { message: "This model's maximum context length is 1000 tokens.", code: "context_length_exceeded" };
+  await using first = await startUpstream({ script: { kind: "status", status: 400, body: { error } } });
+  await using others = await startUpstream();
+  const models = (contextWindow: number) => ({ models: [{ id: "a", contextWindow }] });
+  await using house = await startHouse({
+    document: {
+      endpoints: [
+        { name: "first", type: "openai-compatible", url: first.url, ...models(100_000) },
+        { name: "second", type: "openai-compatible", url: others.url, ...models(100_000) },
+        { name: "third", type: "openai-compatible", url: others.url, ...models(50_000) },
+      ],
+      models: [
+        {
+          name: "m",
+          failover: { attempts: 2 },
+          targets: ["first", "second", "third"].map((endpoint) => ({ endpoint, model: "a" })),
+        },
+      ],
+    },
+  });
+  assert.equal((await ask(house, { model: "m", stream: false })).status, 400);
+  assert.deepEqual([first.count, others.count], [1, 0]);
+});

@@ -66,6 +66,8 @@ export class Turns {
   #staying: PlannedAttempt | undefined;
   /** Stand-ins that were named, whether or not they could be tried in the end. */
   readonly #named: PlannedAttempt[] = [];
+  /** The largest window that the request turned out to be too long for; 0 while none did. */
+  #outgrown = 0;
   /** Who was tried once more for the sake of another credential only, which the model's `attempts` do not count. */
   readonly #changed: PlannedAttempt[] = [];
 
@@ -225,7 +227,12 @@ export class Turns {
   #reorder(planned: PlannedAttempt, why: Failure): void {
     const { attempts, spare = [] } = this.#input.plan;
     const untried = [...spare, ...attempts].filter((each) => !this.#tried.includes(each));
-    const queue = afterFailure(why, planned, { queue: this.#queue, spare: untried, left: this.#attemptsLeft });
+    if (why.kind === "context-overflow") this.#outgrown = Math.max(this.#outgrown, planned.contextWindow ?? 0);
+    const queue = afterFailure(
+      why,
+      { contextWindow: this.#outgrown },
+      { queue: this.#queue, spare: untried, left: this.#attemptsLeft },
+    );
     if (queue !== this.#queue) this.#queue.splice(0, this.#queue.length, ...queue);
   }
 
@@ -292,6 +299,7 @@ export class Turns {
     const isFree = (planned: PlannedAttempt) =>
       !this.#tried.includes(planned) &&
       !this.#named.includes(planned) &&
+      (planned.contextWindow ?? Infinity) > this.#outgrown &&
       health.healthy(planned.endpoint) &&
       health.circuit(planned.endpoint, planned.model) !== "open" &&
       health.cooldown(planned.endpoint, planned.model) === 0;

@@ -15,7 +15,7 @@ export interface Remainder {
  */
 export function afterFailure(
   { kind }: Failure,
-  { contextWindow }: PlannedAttempt,
+  { contextWindow }: Pick<PlannedAttempt, "contextWindow">,
   { queue, spare, left }: Remainder,
 ): readonly PlannedAttempt[] {
   if (kind !== "context-overflow") return queue;
