@@ -122,3 +122,31 @@ test("a prompt that is too long for a model is sent to no stand-in that is known
   assert.equal((await ask(house, { model: "m", stream: false })).status, 400);
   assert.deepEqual([first.count, others.count], [1, 0]);
 });
+
+for (const rescue of ["hold", "continue"]) {
+  test(`a race whose winner breaks off and whose next target fails ends at once, with \`${rescue}\``, async () => {
+    const text = "one two three four five six";
+    await using first = await startUpstream({ script: { kind: "cut", text, after: 3, how: "end" } });
+    await using second = await startUpstream({ script: { kind: "status", status: 500 } });
+    await using house = await startHouse({
+      document: documentFor(
+        { first: first.url, second: second.url },
+        {
+          models: [
+            {
+              name: "m",
+              strategy: "race",
+              rescue,
+              failover: { attempts: 2 },
+              targets: ["first", "second"].map((endpoint) => ({ endpoint, model: "a" })),
+            },
+          ],
+        },
+      ),
+    });
+    const signal = AbortSignal.timeout(10_000);
+    const { error } = await ask(house, { model: "m", stream: true, signal });
+    assert.notEqual(error, undefined);
+    assert.deepEqual([first.count, second.count], [1, 1]);
+  });
+}

@@ -36,6 +36,8 @@ export class Race<Runner extends Pick<Attempt, "planned" | "sentAt"> = Attempt> 
   }
 
   started(attempt: Runner): void {
+    // Who mends the winner's answer races with nobody.
+    if (this.#isDecided) return;
     this.#running.add(attempt);
     this.#lastStart = attempt.sentAt;
     this.#patience = this.#patienceWith(attempt);
