@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ask } from "./support/exchange.ts";
+import { figure } from "./support/figure.ts";
 import { startHouse } from "./support/house.ts";
 import { startUpstream } from "./support/upstream.ts";
 import type { Upstream } from "./support/upstream.ts";
@@ -71,4 +72,26 @@ test("a stand-in whose price nobody knows ends a request whose key has a budget,
   const text = await response.text();
   assert.ok([403, 502].includes(response.status), text);
   assert.equal(other.count, 0);
+});
+
+test("a retry that gets no place is given up, and takes no more of everybody's budget", async () => {
+  await using upstream = await startUpstream({
+    script: [{ kind: "status", status: 500 }, { kind: "silence" }],
+  });
+  await using house = await startHouse({
+    document: {
+      endpoints: [endpoint("up", upstream, { limits: { concurrent: 1, queue: 1, patience: "50ms" } })],
+      models: [{ name: "m", targets: [{ endpoint: "up", model: "a" }] }],
+    },
+  });
+  const gone = new AbortController();
+  const first = ask(house, { model: "m", stream: false });
+  const holder = ask(house, { model: "m", stream: false, signal: gone.signal }).catch(() => undefined);
+  const { status } = await first;
+  const retries = await figure(house, "patchbay_retries_total");
+  gone.abort();
+  await holder;
+  assert.ok(status === 429 || status === 502, String(status));
+  assert.equal(upstream.count, 2);
+  assert.ok(retries <= 1, `${retries} retries`);
 });

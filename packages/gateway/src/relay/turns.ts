@@ -141,9 +141,15 @@ export class Turns {
     return { planned, wait };
   }
 
-  /** A target turned out to have no room: it comes once more, behind the others, unless that would be too late. */
+  /**
+   * A target turned out to have no room: it comes once more, behind the others, unless that would be too late. One that
+   * has no place even in its queue, or is not for this key, is not asked again.
+   */
   later(planned: PlannedAttempt, refusal: Refusal | undefined): boolean {
-    if (this.#room === undefined || refusal === undefined || refusal.limit === "concurrent") return false;
+    if (this.#room === undefined || refusal === undefined || refusal.limit === "concurrent") {
+      this.#note(planned, false);
+      return false;
+    }
     this.#room.refused(planned, refusal, this.#context.clock.monotonic());
     this.#queue.push(planned);
     return true;
