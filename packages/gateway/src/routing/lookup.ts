@@ -44,12 +44,13 @@ function matched(catalog: Catalog, name: string, isCatchAll: boolean): VirtualMo
     if ((literal === 0) !== isCatchAll || name.length < literal) continue;
     if (!name.startsWith(pattern.before) || !name.endsWith(pattern.after)) continue;
     const text = name.slice(pattern.before.length, name.length - pattern.after.length);
+    if (climbs(text)) continue;
     const filled = (target: Target): Target => ({ ...target, model: target.model.replace("*", () => text) });
     const { council } = pattern.model;
     const targets = pattern.model.targets
       .map(filled)
-      // A bare prefix matches too, but nobody has a model without a name, or with one that leads elsewhere.
-      .filter(({ model }) => model !== "" && !climbs(model));
+      // A bare prefix matches too, but nobody has a model without a name.
+      .filter(({ model }) => model !== "");
     if (targets.length === 0) continue;
     const judged = council?.judge === undefined ? {} : { council: { ...council, judge: filled(council.judge) } };
     return { ...pattern.model, targets, ...judged };
