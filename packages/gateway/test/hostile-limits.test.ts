@@ -95,3 +95,22 @@ test("a retry that gets no place is given up, and takes no more of everybody's b
   assert.equal(upstream.count, 2);
   assert.ok(retries <= 1, `${retries} retries`);
 });
+
+test("of a thousand targets without a place some are asked for one, and the request is refused", async () => {
+  await using upstream = await startUpstream({ script: { kind: "silence" } });
+  await using house = await startHouse({
+    document: {
+      endpoints: [endpoint("up", upstream, { limits: { concurrent: 1, queue: 0 } })],
+      models: [
+        { name: "m", targets: Array.from({ length: 1000 }, (_, index) => ({ endpoint: "up", model: `a${index}` })) },
+      ],
+    },
+  });
+  const gone = new AbortController();
+  const holder = ask(house, { model: "m", stream: false, signal: gone.signal }).catch(() => undefined);
+  await upstream.reached(1);
+  const { status, raw } = await ask(house, { model: "m", stream: false });
+  gone.abort();
+  await holder;
+  assert.equal(status, 429, raw);
+});

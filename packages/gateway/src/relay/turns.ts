@@ -302,6 +302,7 @@ export class Turns {
   #other(): PlannedAttempt | undefined {
     const { health } = this.#context;
     const { spare, unwell } = this.#input.plan;
+    if (this.#named.length >= mostTries) return undefined;
     const isFree = (planned: PlannedAttempt) =>
       !this.#tried.includes(planned) &&
       !this.#named.includes(planned) &&
