@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { ServerResponse } from "node:http";
+import { startHouse } from "./support/house.ts";
 import { startListener } from "./support/listener.ts";
 import { field } from "./support/read-stream.ts";
 import { startRecorder } from "./support/recorder.ts";
@@ -61,6 +62,33 @@ test("the upstream counts what its own protocol asks, under the name that it kno
   assert.equal(call.body, text.replace('"mine"', '"claude-real"'));
   assert.deepEqual([call.headers["x-api-key"], call.headers["anthropic-version"]], ["key-claude", "2023-06-01"]);
   assert.equal(call.headers["content-length"], String(call.body.length));
+});
+
+test("a count is asked for with a credential that may be used", async () => {
+  const refuse = say(429, { type: "error", error: { type: "rate_limit_error", message: "Slow down." } });
+  const usage = { input_tokens: 1, output_tokens: 1 };
+  const content = [{ type: "text", text: "Hi." }];
+  const message = { id: "msg_1", type: "message", role: "assistant", model: "m", content, stop_reason: "end_turn" };
+  const answer = say(200, { ...message, stop_sequence: null, usage, input_tokens: 4711 });
+  const keys: unknown[] = [];
+  next = (call, response) => {
+    // Model lists are asked for, too.
+    if (call.method === "POST") keys.push(call.headers["x-api-key"]);
+    return (call.headers["x-api-key"] === "key-paused" ? refuse : answer)(call, response);
+  };
+  const credentials = ["key-paused", "key-free"].map((apiKey) => ({ apiKey }));
+  await using two = await startHouse({
+    document: { endpoints: [{ name: "two", type: "anthropic", url: upstream.url, credentials }] },
+  });
+  const asked = { model: "two/m", max_tokens: 5, messages };
+  // Until the one that is refused has been asked.
+  while (!keys.includes("key-paused")) assert.equal((await two.post("/v1/messages", asked)).status, 200);
+  const before = keys.length;
+  for (let count = 0; count < 3; count++) {
+    const response = await two.post("/v1/messages/count_tokens", { model: "two/m", messages });
+    assert.equal(field(await response.json(), "input_tokens"), 4711);
+  }
+  assert.deepEqual(keys.slice(before), ["key-free", "key-free", "key-free"]);
 });
 
 test("Google's counter is asked at the model's path, once `models/` or not at all", async () => {

@@ -404,6 +404,8 @@ test("pauses are seen and can be ended, together with what the provider said tha
   const { key } = await house.issue({ models: ["m"] });
   const elsewhere = { method: "DELETE", headers: { origin: "https://evil.example" } };
   assert.equal((await fetch(pauses, elsewhere)).status, 403);
+  assert.equal((await fetch(`${pauses}?endpont=other`, { method: "DELETE" })).status, 400, "not all for a slip");
+  assert.equal((await fetch(`${pauses}?model=m`, { method: "DELETE" })).status, 400, "whose model?");
   assert.equal((await fetch(`${pauses}?endpoint=other`, { method: "DELETE" })).status, 200);
   assert.equal((await house.post(path, chat, bearer(key))).status, 429);
   assert.deepEqual(await (await fetch(`${pauses}?endpoint=up&model=m`, { method: "DELETE" })).json(), {

@@ -72,8 +72,9 @@ export function addControlRoutes(router: Router, errors: Pick<Ingress, "writeErr
       query: ["endpoint", "model"],
     },
     handle(incoming) {
-      const wish = new URLSearchParams(incoming.query);
-      const [endpoint, model] = [wish.get("endpoint") ?? undefined, wish.get("model") ?? undefined];
+      const wish = readTarget(incoming.query);
+      if (!wish.ok) return gateway.refuse(incoming, errors, wish.failure);
+      const { endpoint, model } = wish.value;
       const { health, limits } = service.relay;
       const before = health.ailments().length;
       health.reset(endpoint, model);
@@ -118,6 +119,20 @@ function readQuery(query: string): Result<ExplainedRequest> {
       embeddings: embeddings === true,
     },
   };
+}
+
+/** Whose ailments are meant. A slip must not end those of everybody. */
+function readTarget(query: string): Result<{ readonly endpoint?: string; readonly model?: string }> {
+  const given = new URLSearchParams(query);
+  const other = [...given.keys()].find((name) => name !== "endpoint" && name !== "model");
+  const message =
+    other !== undefined
+      ? `The parameter '${other.slice(0, 64)}' is unknown; there are 'endpoint' and 'model'.`
+      : given.has("model") && !given.has("endpoint")
+        ? "A 'model' is meant of one 'endpoint', which is missing."
+        : undefined;
+  if (message !== undefined) return { ok: false, failure: failure("bad-request", message) };
+  return { ok: true, value: Object.fromEntries(given) };
 }
 
 function isSet(value: string | null): boolean {

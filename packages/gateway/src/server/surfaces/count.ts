@@ -122,11 +122,13 @@ class Count {
     const planned = planFor(asking, runtime, gateway.service);
     if (!planned.ok) return gateway.refuse(incoming, codec.ingress, planned.failure);
     const [first] = planned.value.attempts;
-    const backend = first === undefined ? undefined : runtime.endpoints.get(first.endpoint)?.backend;
-    if (first === undefined || backend?.kind !== "wire") return this.#estimate(model.value);
+    const endpoint = first === undefined ? undefined : runtime.endpoints.get(first.endpoint);
+    const backend = endpoint?.backend;
+    if (first === undefined || endpoint === undefined || backend?.kind !== "wire") return this.#estimate(model.value);
     const path = backend.countPath(counter.protocol, first.model);
     if (path === undefined || !this.#passable(backend)) return this.#estimate(model.value);
-    this.#ask({ backend, path, model: first.model, asked: model.value });
+    const credential = gateway.service.relay.health.pick(first, endpoint.credentials);
+    this.#ask({ backend, path, credential, model: first.model, asked: model.value });
   }
 
   /** A request that holds what only we understand is not for the upstream's eyes. */
@@ -135,7 +137,7 @@ class Count {
     return codec.egress.passThrough(viewOf(body.rope, body.scanned), backend.dialect) !== undefined;
   }
 
-  #ask(to: { backend: WireBackend; path: string; model: string; asked: string }): void {
+  #ask(to: { backend: WireBackend; path: string; credential: number; model: string; asked: string }): void {
     const { incoming, body, codec } = this.#parts;
     const rename: readonly Edit[] =
       codec.addressing === "path" || to.model === to.asked ? [] : [{ kind: "set", field: "model", value: to.model }];
@@ -160,7 +162,7 @@ class Count {
         body: Buffer.concat(splicePieces(body.rope, body.scanned, rename)),
         headers: headersFor(codec, incoming.request.headers),
         requestId: incoming.id,
-        credential: 0,
+        credential: to.credential,
       },
       {
         head: (given) => {
