@@ -13,8 +13,9 @@ if (major < 24 || (major === 24 && minor < 15)) {
   process.exit(1);
 }
 
-// Files and names of hosts share these threads: a name that hangs must hold up nothing else.
-process.env.UV_THREADPOOL_SIZE ||= "16";
+// Files and names of hosts share these threads, and names may take half of them: one that hangs must hold up no other.
+// They are made when the first is needed, and cost little.
+process.env.UV_THREADPOOL_SIZE ||= "64";
 
 // Remembers compiled modules between starts, which halves the time until the first answer. Not where Node would keep
 // them, in a directory of /tmp that any user of the machine could make first and fill with code of their own.

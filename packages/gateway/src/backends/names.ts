@@ -18,6 +18,8 @@ interface Name {
   found: LookupAddress[] | undefined;
   /** It need not be looked up again. */
   isFresh: boolean;
+  /** The lookup that is under way takes longer than is waited for. */
+  isLate: boolean;
   /** Who waits for the lookup that is under way; undefined while there is none. */
   waiting: Set<Told> | undefined;
 }
@@ -40,7 +42,7 @@ export class Names {
   readonly lookup: Lookup = (hostname, options, callback) => {
     const name = this.#name(`${hostname}/${options.family ?? 0}`);
     const { found } = name;
-    if (found !== undefined && name.isFresh) {
+    if (found !== undefined && (name.isFresh || name.isLate)) {
       process.nextTick(callback, null, found);
       return;
     }
@@ -50,6 +52,7 @@ export class Names {
       return;
     }
     const late = setTimeout(() => {
+      name.isLate = true;
       waiting.delete(told);
       callback(null, found);
     }, patience);
@@ -65,7 +68,7 @@ export class Names {
     if (name !== undefined) return name;
     const [oldest] = this.#names.keys();
     if (oldest !== undefined && this.#names.size >= most) this.#names.delete(oldest);
-    this.#names.set(key, (name = { found: undefined, isFresh: false, waiting: undefined }));
+    this.#names.set(key, (name = { found: undefined, isFresh: false, isLate: false, waiting: undefined }));
     return name;
   }
 
@@ -75,6 +78,7 @@ export class Names {
     // A lookup may answer before it returns.
     process.nextTick(this.#lookup, hostname, options, ((error, found) => {
       name.waiting = undefined;
+      name.isLate = false;
       if (error === null) {
         name.found = found;
         name.isFresh = true;

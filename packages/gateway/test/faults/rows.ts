@@ -183,6 +183,7 @@ export const rows: readonly Row[] = [
     promise: "the next target, else 502 soon; a name that was known goes on working",
     shownBy: [
       ["test/faults/network.test.ts", "a name that does not resolve"],
+      ["test/faults/resolver.slow.ts", "eight names that hang hold up neither other endpoints nor the gateway"],
       ["src/backends/names.test.ts", "a resolver that hangs holds up a known name for half a second"],
       [
         "src/backends/names.test.ts",
