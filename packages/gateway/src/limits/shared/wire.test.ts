@@ -45,13 +45,13 @@ test("nobody waits for longer than the patience, and what comes later is told to
 });
 
 test("when nothing at all is answered, what was sent later is given up with it", async () => {
-  const { wire } = start(100);
+  const { wire } = start(1000);
   const first = wire.send(["A"]);
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await new Promise((resolve) => setTimeout(resolve, 600));
   const from = performance.now();
   const second = wire.send(["B"]);
   assert.deepEqual((await Promise.all([first, second])).map(stateOf), ["late", "late"]);
-  assert.ok(performance.now() - from < 95, "the second waited for as long as the first");
+  assert.ok(performance.now() - from < 950, "the second waited for as long as the first");
 });
 
 test("while this process is busy nothing becomes late", async () => {
