@@ -78,12 +78,14 @@ describe("while requests are under way", { concurrency: true }, () => {
       const broken = version % 10 === 0;
       house.app.reload(broken ? text.slice(0, Math.floor((text.length * version) / 201)) : text);
       await sleep(5);
+      // On a busy machine the document waits for the requests.
+      while (asked < version * 0.6) await Promise.race([sleep(1), ...lanes]);
     }
     going = false;
     await Promise.all(lanes);
-    assert.ok(asked > 30, String(asked));
+    assert.ok(asked > 100, String(asked));
     const versions = new Set(upstream.calls.map(({ headers }) => headers["x-version"]));
-    assert.ok(versions.size > 15, String(versions.size));
+    assert.ok(versions.size > 50, String(versions.size));
     await ask(house, { model: "model", stream: false });
     assert.equal(upstream.calls.at(-1)?.headers["x-version"], "199", "the last one was broken");
     // Connections of versions that nobody uses any more are closed.

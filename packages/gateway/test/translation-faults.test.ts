@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
+import { inTime } from "./support/in-time.ts";
 import { startHouse } from "./support/house.ts";
 import { startRecorder } from "./support/recorder.ts";
 import { askWire, places, send, until, wireClients } from "./support/wire-clients.ts";
@@ -157,19 +158,20 @@ for (const client of wireClients) {
       for (const act of ["hangs", "hangs-before"]) {
         for (const stream of [true, false]) {
           test(`over ${kind}: leaves a ${stream ? "stream" : "whole answer"} that ${act}, and the vendor is told soon`, async () => {
-            const model = `${act}.${++number}`;
-            const fate = fateOf(kind, model);
-            const controller = new AbortController();
-            const wish = { model: `${kind}-${model}`, stream, signal: controller.signal };
-            const sent = send(house, client, wish).catch(() => undefined);
-            await until(() => fate.calls > 0);
-            await sleep(20);
-            const left = performance.now();
-            controller.abort();
-            await sent;
-            await until(() => fate.cutAt !== undefined, 1000);
-            const waited = (fate.cutAt ?? Infinity) - left;
-            assert.ok(waited < 1000, `${waited} ms`);
+            await inTime(250, async () => {
+              const model = `${act}.${++number}`;
+              const fate = fateOf(kind, model);
+              const controller = new AbortController();
+              const wish = { model: `${kind}-${model}`, stream, signal: controller.signal };
+              const sent = send(house, client, wish).catch(() => undefined);
+              await until(() => fate.calls > 0);
+              await sleep(20);
+              const left = performance.now();
+              controller.abort();
+              await sent;
+              await until(() => fate.cutAt !== undefined, 1000);
+              return (fate.cutAt ?? Infinity) - left;
+            });
           });
         }
       }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inTime } from "../../test/support/in-time.ts";
 import { buildCatalog } from "./catalog.ts";
 import { modelsForTier, tierOf } from "./families.ts";
 import { resolveName } from "./names.ts";
@@ -130,12 +131,14 @@ test("a stand-in that is out of service is passed over for the next nearest, the
   });
 });
 
-test("a name of hostile length is looked up quickly", () => {
-  const catalog = buildCatalog(snapshot);
-  const names = ["-progress", "[1m]", "-latest", ":thinking", "-chat"].map((suffix) =>
-    suffix.repeat(512 / suffix.length),
-  );
-  const started = performance.now();
-  for (const name of names) resolveName(catalog, name);
-  assert.ok(performance.now() - started < 2000);
+test("a name of hostile length is looked up quickly", async () => {
+  await inTime(200, async () => {
+    const catalog = buildCatalog(snapshot);
+    const names = ["-progress", "[1m]", "-latest", ":thinking", "-chat"].map((suffix) =>
+      suffix.repeat(512 / suffix.length),
+    );
+    const started = performance.now();
+    for (const name of names) resolveName(catalog, name);
+    return performance.now() - started;
+  });
 });

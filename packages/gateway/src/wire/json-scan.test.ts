@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inTime } from "../../test/support/in-time.ts";
 import { foldName, readField, scanObject } from "./json-scan.ts";
 import { Rope } from "./rope.ts";
 
@@ -228,13 +229,15 @@ test("depth 64 passes and depth 65 is refused at the bracket that is too deep", 
   assert.ok(!scan('{"a":[]}', 1).ok);
 });
 
-test("200,000 brackets are refused at once, and with a depth to suit are scanned without overflowing the stack", () => {
-  const text = nested("[", "]", 200_000);
-  const started = performance.now();
-  assert.ok(!scan(text).ok);
-  assert.ok(scan(text, 200_001).ok);
-  assert.ok(!scan(`{"a":${"[".repeat(200_000)}`, 1_000_000).ok);
-  assert.ok(performance.now() - started < 5000);
+test("200,000 brackets are refused at once, and with a depth to suit are scanned without overflowing the stack", async () => {
+  await inTime(500, async () => {
+    const text = nested("[", "]", 200_000);
+    const started = performance.now();
+    assert.ok(!scan(text).ok);
+    assert.ok(scan(text, 200_001).ok);
+    assert.ok(!scan(`{"a":${"[".repeat(200_000)}`, 1_000_000).ok);
+    return performance.now() - started;
+  });
 });
 
 // Every piece at every distance from the opening quote, so also across the end of what is stepped through by hand.

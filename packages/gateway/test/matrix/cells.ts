@@ -183,7 +183,7 @@ const structured = both("JSON schema", async (setting, stream) => {
 });
 
 const long = both("long text", async (setting, stream) => {
-  const words = Array.from({ length: 3000 }, (_, index) => `word ${index} ✓`).join("\n");
+  const words = Array.from({ length: 6000 }, (_, index) => `word ${index} ✓`).join("\n");
   const { last, seen } = await ask(setting, { prompt: words, stream }, { text: words, usage });
   assert.equal(last.text, words);
   assert.equal(seen[0]?.turns[0]?.text, words);

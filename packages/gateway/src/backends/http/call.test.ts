@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { after, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { inTime } from "../../../test/support/in-time.ts";
 import type { Failure } from "../../kernel/failure.ts";
 import { Secret } from "../../kernel/secret.ts";
 import type { Flow, WireCall } from "../types.ts";
@@ -261,16 +262,18 @@ test("a protocol or credential that it does not have is a fault of ours", async 
 });
 
 test("secrets are taken out of texts, masked ones too", async () => {
-  await using backend = await serve(() => {});
-  const cases = [
-    ["Bad key sk-test.", "Bad key [secret]."],
-    ["sk-test sk-test blue", "[secret] [secret] [secret]"],
-    ["Incorrect API key provided: sk-te***st. See docs.", "Incorrect API key provided: [secret] See docs."],
-    ["'sk-***'", "'[secret]'"],
-    ["nothing ** of note", "nothing ** of note"],
-  ] as const;
-  for (const [text, clean] of cases) assert.equal(backend.redact(text), clean);
-  const started = performance.now();
-  backend.redact("*".repeat(2) + "x".repeat(200_000));
-  assert.ok(performance.now() - started < 5000);
+  await inTime(500, async () => {
+    await using backend = await serve(() => {});
+    const cases = [
+      ["Bad key sk-test.", "Bad key [secret]."],
+      ["sk-test sk-test blue", "[secret] [secret] [secret]"],
+      ["Incorrect API key provided: sk-te***st. See docs.", "Incorrect API key provided: [secret] See docs."],
+      ["'sk-***'", "'[secret]'"],
+      ["nothing ** of note", "nothing ** of note"],
+    ] as const;
+    for (const [text, clean] of cases) assert.equal(backend.redact(text), clean);
+    const started = performance.now();
+    backend.redact("*".repeat(2) + "x".repeat(200_000));
+    return performance.now() - started;
+  });
 });
