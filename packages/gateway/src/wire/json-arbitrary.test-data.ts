@@ -55,6 +55,14 @@ const string = fc.array(piece, { maxLength: 12 }).map((pieces) => ({
   value: pieces.map(([, meant]) => meant).join(""),
 }));
 
+/**
+ * A name of a member. None ends with a backslash: having read `{"\\\\":0}`, V8 13.6 reads the name in `{"\\"":0}` as a
+ * backslash too, since it compares with the names that it expects before it looks for escapes.
+ */
+const key = string.map((name) =>
+  name.value.endsWith("\\") ? { text: `${name.text.slice(0, -1)}_"`, value: `${name.value}_` } : name,
+);
+
 const scalar: fc.Arbitrary<Rendered> = fc.oneof(
   string,
   fc
@@ -76,7 +84,7 @@ const tree = fc.letrec<{ value: Rendered }>((tie) => ({
       text: `[${items.length === 0 ? gap : items.map(([a, item, b]) => a + item.text + b).join(",")}]`,
       value: items.map(([, item]) => item.value),
     })),
-    fc.array(fc.tuple(space, string, space, tie("value"), space), { maxLength: 4 }).map((items) => ({
+    fc.array(fc.tuple(space, key, space, tie("value"), space), { maxLength: 4 }).map((items) => ({
       text: `{${items.map(([a, name, b, item, c]) => `${a}${name.text}${b}:${c}${item.text}`).join(",")}}`,
       value: objectOf(items.map(([, name, , item]) => [name.value, item.value])),
     })),
@@ -84,7 +92,7 @@ const tree = fc.letrec<{ value: Rendered }>((tie) => ({
 })).value;
 
 const fieldName = fc.oneof(
-  string,
+  key,
   fc
     .constantFrom("a", "b", "c", "model", "stream", "2", "1", "__proto__", "constructor", "")
     .map((value) => ({ text: `"${value}"`, value })),

@@ -1,3 +1,5 @@
+import { roomWith, textStart } from "./json-scan-room.ts";
+import type { ScanMachine } from "./json-scan-room.ts";
 import type { Rope } from "./rope.ts";
 
 /** A member of a JSON object's top level, as byte offsets into the bytes that were scanned. */
@@ -29,27 +31,26 @@ export type ScanOutcome =
 const quote = 34;
 const comma = 44;
 const colon = 58;
-const backslash = 92;
-const openBracket = 91;
-const closeBracket = 93;
 const openBrace = 123;
 const closeBrace = 125;
 
-const roleKey = '"role"';
+/** Why the machine stopped: the results of `run` in json-scan.wat. */
+const stopped = { ended: 0, unclosed: 1, role: 8, number: 9 } as const;
 
-/** Longest value of a role that is noted, in bytes. */
-const longestRole = 24;
+/** What the machine expected where it stopped, by its other results. */
+const expected: { readonly [stop: number]: string | undefined } = {
+  3: "a value",
+  4: "a string",
+  5: "',' or '}'",
+  6: "',' or ']'",
+  7: "':'",
+};
 
-/** Strings are stepped through by hand for so many bytes; then the engine's own search looks for the next quote. */
-const shortString = 10;
-
-/** Integers of fewer digits need no closer look: every double can hold them, at least nearly. */
-const plainDigits = 300;
+/** Deepest nesting that the machine has room for. */
+const deepest = 1024;
 
 /** Characters of a field name that a message repeats. */
 const quotedName = 64;
-
-const number = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 
 /**
  * Finds the members of a JSON object without building any value, and checks the grammar on the way.
@@ -60,7 +61,7 @@ const number = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
  * inside strings, and names given twice further down.
  *
  * @param bytes UTF-8 text; that it is valid UTF-8 is the caller's to check.
- * @param depth Deepest nesting; the object itself is 1.
+ * @param depth Deepest nesting; the object itself is 1. There is room for 1,024.
  */
 export function scanObject(bytes: Buffer, depth: number): ScanOutcome {
   return new Scanner(bytes, depth).scan();
@@ -74,12 +75,6 @@ export function foldName(name: string): string {
   return name.toUpperCase().toLowerCase();
 }
 
-/** Digits, and `+ - . E e`. */
-function isNumberByte(code: number | undefined): boolean {
-  if (code === undefined) return false;
-  return (code >= 48 && code <= 57) || code === 43 || code === 45 || code === 46 || code === 69 || code === 101;
-}
-
 class ScanError extends Error {
   readonly offset: number;
   constructor(message: string, offset: number) {
@@ -88,17 +83,23 @@ class ScanError extends Error {
   }
 }
 
+function unclosed(at: number): ScanError {
+  return new ScanError("a string is not closed", at);
+}
+
 class Scanner {
   readonly #bytes: Buffer;
   readonly #depth: number;
+  readonly #machine: ScanMachine;
   readonly #fields: ScannedField[] = [];
   readonly #roles = new Set<string>();
-  /** Length and first byte of the roles that were seen, so that a long conversation does not cut out each one again. */
-  readonly #rolePrints = new Set<number>();
 
   constructor(bytes: Buffer, depth: number) {
-    this.#bytes = bytes;
-    this.#depth = depth;
+    const { text, machine } = roomWith([bytes], bytes.length);
+    this.#bytes = text;
+    this.#depth = Math.min(depth, deepest);
+    this.#machine = machine;
+    this.#machine.begin(textStart + text.length, this.#depth);
   }
 
   scan(): ScanOutcome {
@@ -141,107 +142,53 @@ class Scanner {
     }
   }
 
-  /** Reads one value, however deep, without recursion; returns the offset behind it. */
+  /** Reads one value, however deep; returns the offset behind it. */
   #value(start: number): number {
-    const bytes = this.#bytes;
-    // Whether the container at each level is an object.
-    const objects: boolean[] = [];
-    let at = start;
+    const machine = this.#machine;
+    let stop = machine.run(textStart + start, 0);
     for (;;) {
-      const code = bytes[at];
-      let opened = false;
-      if (code === quote) at = this.#string(at);
-      else if (code === openBrace || code === openBracket) {
-        objects.push(code === openBrace);
-        if (objects.length >= this.#depth) throw new ScanError(`nested deeper than ${this.#depth} levels`, at);
-        at++;
-        opened = true;
-      } else at = this.#scalar(at, code);
-
-      for (;;) {
-        if (objects.length === 0) return at;
-        const inObject = objects[objects.length - 1] === true;
-        at = this.#skipSpace(at);
-        const next = bytes[at];
-        if (next === (inObject ? closeBrace : closeBracket)) {
-          objects.pop();
-          at++;
-          opened = false;
-          continue;
+      const at = machine.position.value - textStart;
+      switch (stop) {
+        case stopped.ended:
+          return at;
+        case stopped.role:
+          this.#noteRole(at);
+          stop = machine.run(textStart + at, 0);
+          break;
+        case stopped.number: {
+          const end = machine.numberEnd.value;
+          if (!Number.isFinite(Number(this.#bytes.toString("latin1", at, end - textStart))))
+            throw new ScanError("a number is out of range", at);
+          stop = machine.run(end, 1);
+          break;
         }
-        if (!opened) {
-          at = this.#skipSpace(this.#expect(at, comma, inObject ? "',' or '}'" : "',' or ']'"));
-        }
-        if (inObject) {
-          const keyStart = at;
-          const keyEnd = this.#string(at);
-          at = this.#skipSpace(this.#expect(this.#skipSpace(keyEnd), colon, "':'"));
-          if (keyEnd - keyStart === roleKey.length && bytes[at] === quote) this.#noteRole(keyStart, at);
-        }
-        break;
+        default:
+          throw this.#stopped(stop, at);
       }
     }
   }
 
-  #noteRole(keyStart: number, valueStart: number): void {
-    const bytes = this.#bytes;
-    if (bytes[keyStart + 1] !== 114 || bytes.toString("latin1", keyStart, keyStart + roleKey.length) !== roleKey)
-      return;
-    let end = valueStart + 1;
-    while (end - valueStart <= longestRole && bytes[end] !== quote) end++;
-    const print = (end - valueStart) * 256 + (bytes[valueStart + 1] ?? 0);
-    if (end - valueStart > longestRole || this.#rolePrints.has(print)) return;
-    this.#rolePrints.add(print);
-    this.#roles.add(bytes.toString("latin1", valueStart + 1, end));
+  #stopped(stop: number, at: number): ScanError {
+    const wanted = expected[stop];
+    if (wanted !== undefined) return this.#unexpected(at, wanted);
+    return stop === stopped.unclosed ? unclosed(at) : new ScanError(`nested deeper than ${this.#depth} levels`, at);
+  }
+
+  #noteRole(at: number): void {
+    const end = this.#bytes.indexOf(quote, at + 1);
+    this.#roles.add(this.#bytes.toString("latin1", at + 1, end));
   }
 
   /** `at` is an opening quote; returns the offset behind the closing one. */
   #string(at: number): number {
-    const bytes = this.#bytes;
-    if (bytes[at] !== quote) throw this.#unexpected(at, "a string");
-    let index = at + 1;
-    for (;;) {
-      const near = Math.min(index + shortString, bytes.length);
-      for (; index < near; index++) {
-        const code = bytes[index];
-        if (code === quote) return index + 1;
-        if (code === backslash) index++;
-      }
-      const end = bytes.indexOf(quote, index);
-      if (end === -1) throw new ScanError("a string is not closed", at);
-      // An even number of backslashes before it escape each other; `index` itself is not escaped.
-      let before = end - 1;
-      while (before >= index && bytes[before] === backslash) before--;
-      if (((end - before) & 1) === 1) return end + 1;
-      index = end + 1;
-    }
-  }
-
-  #scalar(at: number, code: number | undefined): number {
-    if (code === 116 && this.#word(at, "true")) return at + 4;
-    if (code === 102 && this.#word(at, "false")) return at + 5;
-    if (code === 110 && this.#word(at, "null")) return at + 4;
-    const bytes = this.#bytes;
-    let end = at;
-    let digit = code;
-    while (digit !== undefined && digit >= 48 && digit <= 57) digit = bytes[++end];
-    if (end > at && end - at < plainDigits && !isNumberByte(digit) && (code !== 48 || end === at + 1)) return end;
-    while (isNumberByte(bytes[end])) end++;
-    const text = bytes.toString("latin1", at, end);
-    if (!number.test(text)) throw this.#unexpected(at, "a value");
-    if (!Number.isFinite(Number(text))) throw new ScanError("a number is out of range", at);
-    return end;
-  }
-
-  #word(at: number, word: string): boolean {
-    return this.#bytes.toString("latin1", at, at + word.length) === word;
+    if (this.#bytes[at] !== quote) throw this.#unexpected(at, "a string");
+    const end = this.#machine.string(textStart + at);
+    if (end === 0) throw unclosed(at);
+    return end - textStart;
   }
 
   #skipSpace(at: number): number {
-    const bytes = this.#bytes;
-    let code = bytes[at];
-    while (code === 32 || code === 10 || code === 13 || code === 9) code = bytes[++at];
-    return at;
+    return this.#machine.space(textStart + at) - textStart;
   }
 
   #expect(at: number, code: number, what: string): number {

@@ -1,7 +1,4 @@
-/** Bodies up to this size, in bytes, are looked at in memory that is used again and again. */
-const scratchSize = 1_048_576;
-
-let scratch: Buffer | undefined;
+import { commonSize, roomWith } from "./json-scan-room.ts";
 
 /**
  * Bytes in the chunks they came in. They are put together only where somebody must have them in one: for a body of
@@ -27,11 +24,9 @@ export class Rope {
 
   /** Shows all bytes in one to `look`, which must not keep them: they may stand in memory that is used again. */
   withBytes<Value>(look: (bytes: Buffer) => Value): Value {
-    if (this.#chunks.length <= 1 || this.length > scratchSize) return look(this.bytes);
-    scratch ??= Buffer.allocUnsafeSlow(scratchSize);
-    let at = 0;
-    for (const chunk of this.#chunks) at += chunk.copy(scratch, at);
-    return look(scratch.subarray(0, at));
+    if (this.#chunks.length <= 1 || this.length > commonSize) return look(this.bytes);
+    // Where a scan wants them.
+    return look(roomWith(this.#chunks, this.length).text);
   }
 
   /** Whether the text stands anywhere between `start` and `end`. A text that begins with a rare character is found fastest. */
