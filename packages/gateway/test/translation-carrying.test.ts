@@ -89,6 +89,7 @@ describe("headers", () => {
     "anthropic-messages": ["anthropic-version", "anthropic-beta"],
     "openai-chat": ["openai-beta"],
     "openai-responses": ["openai-beta"],
+    "openai-completions": ["openai-beta"],
     gemini: ["x-goog-api-client"],
   };
   for (const client of wireClients) {
@@ -194,8 +195,8 @@ describe("defaults", () => {
         const seen = await one(client, kind, { model: `defaults-${kind}` });
         const [temperature, limit, stop] = sampled(seen);
         assert.equal(temperature, 0.25);
-        // Anthropic's clients must say it themselves.
-        assert.equal(limit, client.kind === "anthropic-messages" ? 1000 : 77);
+        // Anthropic's clients must say it themselves, and those of completions had better.
+        assert.equal(limit, "max_tokens" in client.body({ model: "any" }) ? 1000 : 77);
         const canStop = client.kind !== "openai-responses" && kind !== "openai-responses";
         assert.deepEqual([stop].flat(), canStop ? ["END"] : [undefined]);
       });
@@ -317,7 +318,20 @@ describe("images by URL", () => {
   };
   const able = new Set<VendorKind>(["openai-chat", "openai-responses", "anthropic-messages"]);
   for (const client of wireClients.filter(({ kind }) => able.has(kind))) {
-    for (const kind of kinds) {
+    test(`of ${client.kind} at openai-completions: are told as lost, and not fetched for nothing`, async () => {
+      const before = pictures.calls.length;
+      const wish = { model: "plain-openai-completions", more: asking(client.kind, "/good") };
+      const { answer, seen } = await carried(client, "openai-completions", wish);
+      assert.equal(answer.status, 200, answer.raw);
+      assert.deepEqual(
+        seen.map((each) => each.turns[0]?.text),
+        ["What is it?"],
+      );
+      assert.equal(answer.headers.get("x-patchbay-loss"), "messages[0].parts[1].image");
+      assert.equal(pictures.calls.length, before);
+    });
+
+    for (const kind of kinds.filter((each) => each !== "openai-completions")) {
       test(`of ${client.kind} at ${kind}`, async () => {
         const before = pictures.calls.length;
         const seen = await one(client, kind, { model: `plain-${kind}`, more: asking(client.kind, "/good?key=canary") });
@@ -394,7 +408,7 @@ describe("several answers", () => {
         vendor.play(() => ({ text: `Answer ${++count}.`, usage: { input: 10, output: 5 } }));
         const answer = await askWire(house, chat, { model: `plain-${kind}`, stream, more: { n: 3 } });
         assert.equal(answer.status, 200, answer.raw);
-        const isOne = kind === "openai-chat" || kind === "gemini";
+        const isOne = kind === "openai-chat" || kind === "openai-completions" || kind === "gemini";
         assert.equal(vendor.seen.length, isOne ? 1 : 3);
         if (isOne) return;
         const texts = new Map<unknown, string>();

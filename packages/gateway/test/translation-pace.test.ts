@@ -17,7 +17,7 @@ import type { VendorKind } from "./support/vendors/server.ts";
 /** Translated streams that come faster than they are read, and slower than clients can bear. */
 
 const kinds = Object.keys(vendorKinds) as VendorKind[];
-const seen = { model: "real", body: {} } as unknown as Seen;
+const seen = { model: "real", body: { max_tokens: 1000 } } as unknown as Seen;
 const words = "word ".repeat(200);
 
 /** The pieces of a stream, of which one in the middle can be said for ever. */
@@ -125,6 +125,7 @@ describe("an endless stream, translated for a client that does not read", { conc
 const keepalives: { readonly [kind in VendorKind]: RegExp } = {
   "openai-chat": /^(?:: ?[^\n]*\n\n)+data:/u,
   "openai-responses": /^(?:: ?[^\n]*\n\n)+event:/u,
+  "openai-completions": /^(?:: ?[^\n]*\n\n)+data:/u,
   "anthropic-messages": /^(?:: ?[^\n]*\n\n)+event:/u,
   gemini: /^(?:\r?\n){2,}data:/u,
   // Its clients take each line for JSON.

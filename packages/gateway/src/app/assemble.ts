@@ -14,7 +14,7 @@ import type { RelayEndpoint } from "../relay/types.ts";
 import { factsOf } from "../routing/candidates.ts";
 import { buildCatalog } from "../routing/catalog.ts";
 import type { Catalog } from "../routing/catalog.ts";
-import type { CatalogModel, EndpointView } from "../routing/types.ts";
+import type { CatalogModel, EndpointView, ModelFacts } from "../routing/types.ts";
 import { isLoopback } from "../server/guard.ts";
 import type { Runtime } from "../server/runtime.ts";
 import type { KeyStore } from "../store/ports.ts";
@@ -118,7 +118,7 @@ export function catalogOf(config: Config, backends: ReadonlyMap<string, Backend>
         serves: backend?.kind === "wire" ? backend.serves : everyProtocol,
         catalog: modelsOf(settings, directory),
         modelPatterns: vendorOf(settings.type)?.modelPatterns ?? [],
-        known: (model) => knownFacts(settings.type, model),
+        known: (model) => ownFacts(settings, model),
         credentials: settings.credentials.length,
       },
     ];
@@ -135,8 +135,22 @@ function modelsOf(settings: EndpointSettings, directory: ModelLists): readonly C
   const listedFacts = new Map(listed.map(({ id, facts }) => [id, facts]));
   return [...ids].map((id) => ({
     id,
-    facts: { ...knownFacts(settings.type, id), ...listedFacts.get(id), ...stated.get(id) },
+    facts: { ...knownFacts(settings.type, id), ...listedFacts.get(id), ...stated.get(id), ...limitsOf(settings) },
   }));
+}
+
+/** What is known of a model that the endpoint's list does not name. */
+function ownFacts(settings: EndpointSettings, model: string): ModelFacts | undefined {
+  const known = knownFacts(settings.type, model);
+  const limits = limitsOf(settings);
+  return limits === undefined ? known : { ...known, ...limits };
+}
+
+/** Whatever a model can do: over legacy completions nobody can ask it for more than text. */
+const textOnly: ModelFacts = { inputModalities: ["text"], tools: false, jsonSchema: false };
+
+function limitsOf({ api }: EndpointSettings): ModelFacts | undefined {
+  return api === "completions" ? textOnly : undefined;
 }
 
 /** Equal texts mean that a backend made from the one serves for the other. Stays in memory, since it holds secrets. */

@@ -1,5 +1,6 @@
 import type { Secret } from "../kernel/secret.ts";
 import type { JsonObject } from "../kernel/json.ts";
+import type { OpenaiApi } from "../kernel/vendor.ts";
 import { HttpBackend } from "./http/driver.ts";
 import { resolveBase, vendorOf, vendors, withApi } from "./http/vendors.ts";
 import { SimulatorBackend } from "./simulator/simulator.ts";
@@ -10,7 +11,7 @@ export interface BackendSettings {
   readonly name: string;
   readonly type: string;
   readonly url?: string;
-  readonly api?: "chat" | "responses";
+  readonly api?: OpenaiApi;
   readonly credentials: readonly { readonly apiKey?: Secret }[];
   readonly headers: { readonly [name: string]: Secret };
   readonly options: JsonObject;

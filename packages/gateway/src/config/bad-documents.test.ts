@@ -210,10 +210,12 @@ const cases: readonly Case[] = [
   ],
   [
     "an API that nobody knows, and one of a type that has none of OpenAI's",
-    "endpoints:\n  - { name: a, type: openai, api: respones }\n  - { name: b, type: gemini, api: chat }\n",
+    "endpoints:\n  - { name: a, type: openai, api: respones }\n  - { name: b, type: gemini, api: chat }\n  - { name: c, type: openai, api: completion }\n  - { name: d, type: gemini, api: completions }\n",
     [
-      "patchbay.yaml:2:35: endpoints[0].api: must be one of chat, responses; did you mean `responses`?",
+      "patchbay.yaml:2:35: endpoints[0].api: must be one of chat, responses, completions; did you mean `responses`?",
       "patchbay.yaml:3:35: endpoints[1].api: does not apply: the type gemini serves none of OpenAI's APIs",
+      "patchbay.yaml:4:35: endpoints[2].api: must be one of chat, responses, completions; did you mean `completions`?",
+      "patchbay.yaml:5:35: endpoints[3].api: does not apply: the type gemini serves none of OpenAI's APIs",
     ],
   ],
   [

@@ -6,6 +6,7 @@ import { addressLimits, keyLimits, sharedLimits } from "./fields-limits.ts";
 import { logLevel, state, store } from "./fields-storage.ts";
 import { amount, choice, duration, flag, size, text, whole } from "./fields.ts";
 import { list, section } from "./leaf.ts";
+import { openaiApis } from "../kernel/vendor.ts";
 import { rescues, strategies, tiers } from "../routing/types.ts";
 import type { Tier } from "../routing/types.ts";
 
@@ -83,8 +84,8 @@ const endpoint = (types: readonly string[]) =>
     type: endpointType(types, "What kind of upstream it is."),
     url: baseUrl("Its base URL; optional where the type knows it.").optional(),
     api: choice(
-      ["chat", "responses"],
-      "Which of OpenAI's APIs it serves best: requests of other protocols are translated to it.",
+      openaiApis,
+      "Which of OpenAI's APIs it serves best: requests of other protocols are translated to it. `completions`: it has no other, as base models.",
     ).optional(),
     credentials: list(
       z.strictObject({

@@ -1,6 +1,7 @@
 import type { KeyLimits, SharedLimits } from "../kernel/limit.ts";
 import type { JsonObject } from "../kernel/json.ts";
 import type { Secret } from "../kernel/secret.ts";
+import type { OpenaiApi } from "../kernel/vendor.ts";
 import type { CircuitSettings, Families, ModelFacts, VirtualModel } from "../routing/types.ts";
 
 /** All durations are milliseconds, all sizes bytes. */
@@ -78,7 +79,7 @@ export interface EndpointSettings {
   /** Absent where the type knows it. Without a trailing slash. */
   readonly url?: string;
   /** Which of OpenAI's APIs is spoken with it; absent for what its type usually serves. */
-  readonly api?: "chat" | "responses";
+  readonly api?: OpenaiApi;
   readonly enabled: boolean;
   readonly priority: number;
   /** What it is asked for at most, by all credentials together. */

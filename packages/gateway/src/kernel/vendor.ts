@@ -4,6 +4,10 @@ import type { Protocol } from "./protocol.ts";
 /** A path below the base URL. `{model}` stands for the model's name. */
 export type VendorPath = string | { readonly whole: string; readonly stream: string };
 
+/** Which of OpenAI's APIs an endpoint is asked in, where its type has several. */
+export const openaiApis = ["chat", "responses", "completions"] as const;
+export type OpenaiApi = (typeof openaiApis)[number];
+
 /** An upstream's family as a row of data: adding an OpenAI-like vendor is adding a row. */
 export interface Vendor {
   /** The word for `type:` in the document. */

@@ -32,7 +32,7 @@ const answer: Answer = {
   ],
   usage: { input: 210, output: 70 },
 };
-const seen = { model: "real", body: { stream_options: { include_usage: true } } } as unknown as Seen;
+const seen = { model: "real", body: { stream_options: { include_usage: true }, max_tokens: 1000 } } as unknown as Seen;
 const streamOf = (kind: VendorKind, id: string) => vendorKinds[kind].protocol.stream(answer, seen, id);
 
 /** Breaks off where the model's name says, or answers. */

@@ -14,10 +14,10 @@ export class Grid {
     else cell.failed++;
   }
 
-  /** A cell that the client or the vendor has no way to fill. */
-  limit(client: string, kind: string, name: string, reason: string): void {
+  /** A cell that the client or the vendor (`whose`) has no way to fill. */
+  limit(client: string, kind: string, limit: { whose: string; name: string; reason: string }): void {
     this.#cell(client, kind).limited++;
-    this.#limits.set(`${client}: ${name}`, reason);
+    this.#limits.set(`${limit.whose}: ${limit.name}`, limit.reason);
   }
 
   toString(): string {

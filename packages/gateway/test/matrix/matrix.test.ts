@@ -44,7 +44,9 @@ for (const client of clients) {
   describe(client.name, () => {
     for (const kind of kinds) {
       for (const cell of cells) {
-        const limit = client.limits[cell.name.replace(", streamed", "")] ?? cell.limits?.[kind];
+        const name = cell.name.replace(", streamed", "");
+        const own = client.limits[name];
+        const limit = own ?? cell.limits?.[kind];
         test(
           `${client.name}: ${cell.name} over ${kind}`,
           { ...(limit !== undefined && { skip: limit }), timeout: 20_000 },
@@ -62,7 +64,8 @@ for (const client of clients) {
             }
           },
         );
-        if (limit !== undefined) grid.limit(client.name, kind, cell.name, limit);
+        const whose = own === undefined ? kind : client.name;
+        if (limit !== undefined) grid.limit(client.name, kind, { whose, name, reason: limit });
       }
     }
   });

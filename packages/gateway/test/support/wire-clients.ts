@@ -81,6 +81,19 @@ const responses: WireClient = {
     stream ? field(payload, "type") === "response.completed" : field(payload, "status") === "completed",
 };
 
+const completions: WireClient = {
+  kind: "openai-completions",
+  path: () => "/v1/completions",
+  body: ({ model, stream, prompt = "Hello" }) => ({
+    model,
+    prompt,
+    max_tokens: 1000,
+    ...(stream === true && { stream, stream_options: { include_usage: true } }),
+  }),
+  textOf: (payload) => field(payload, "choices", 0, "text"),
+  isEnd: chat.isEnd,
+};
+
 const anthropic: WireClient = {
   kind: "anthropic-messages",
   path: () => "/v1/messages",
@@ -115,12 +128,13 @@ const ollama: WireClient = {
   isEnd: (payload) => field(payload, "done") === true,
 };
 
-export const wireClients: readonly WireClient[] = [chat, responses, anthropic, gemini, ollama];
+export const wireClients: readonly WireClient[] = [chat, responses, completions, anthropic, gemini, ollama];
 
 /** Where each vendor's protocol is spoken; a fake that knows only that answers 404 to its other paths. */
 export const places: { readonly [kind in VendorKind]: RegExp } = {
   "openai-chat": /^\/v1\/chat\/completions$/u,
   "openai-responses": /^\/v1\/responses$/u,
+  "openai-completions": /^\/v1\/completions$/u,
   "anthropic-messages": /^\/v1\/messages$/u,
   gemini: /^\/v1beta\/models\//u,
   ollama: /^\/api\/chat$/u,

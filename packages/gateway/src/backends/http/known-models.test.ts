@@ -30,6 +30,14 @@ test("another vendor's model of the same name is not ours to know", () => {
   assert.equal(knownFacts("openai-compatible", "gpt-4o"), undefined);
 });
 
+test("a model that only completes text is known for what it cannot do", () => {
+  const facts = knownFacts("openai", "gpt-3.5-turbo-instruct");
+  assert.deepEqual(
+    [facts?.contextWindow, facts?.tools, facts?.jsonSchema, facts?.inputModalities],
+    [4096, false, false, ["text"]],
+  );
+});
+
 test("prices give costs, for chat with cached input and for embeddings", () => {
   const chat = knownFacts("openai", "gpt-4o-mini")?.price;
   assert.equal(costOf({ inputTokens: 1_000, cacheReadTokens: 400, outputTokens: 100 }, chat), 180);

@@ -48,6 +48,11 @@ function embedding(input: number): ModelFacts {
   };
 }
 
+/** A model that completes text and has no other protocol. */
+function completion(row: Row): ModelFacts {
+  return { ...chat({ ...row, sees: false }), tools: false, jsonSchema: false };
+}
+
 /** A million-token reasoning model of the GPT-5.4 generation or later. */
 const large: Row = { context: 1_050_000, output: 128_000, reasons: true };
 const medium: Row = { context: 400_000, output: 128_000, reasons: true };
@@ -95,6 +100,10 @@ const openai: ReadonlyMap<string, ModelFacts> = new Map<string, ModelFacts>([
   ["o3", chat({ ...series, price: [2, 0.5, 8] })],
   ["o3-mini", chat({ ...series, price: [1.1, 0.55, 4.4], sees: false })],
   ["o4-mini", chat({ ...series, price: [1.1, 0.275, 4.4] })],
+  // Completions: cloudprice.net/models/babbage-002 (also davinci-002); modeldatabase.com (4K tokens).
+  ["gpt-3.5-turbo-instruct", completion({ context: 4_096 })],
+  ["davinci-002", completion({ context: 16_384, output: 4_096, price: [2, undefined, 2] })],
+  ["babbage-002", completion({ context: 16_384, output: 4_096, price: [0.4, undefined, 0.4] })],
   // Embeddings: developers.openai.com/api/docs/models/text-embedding-3-large; openrouter.ai (8,192 tokens);
   // docs.praison.ai for ada-002.
   ["text-embedding-3-large", embedding(0.13)],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { everyProtocol } from "../../kernel/protocol.ts";
+import type { OpenaiApi } from "../../kernel/vendor.ts";
 import { resolveBase, vendorOf, vendors, withApi } from "./vendors.ts";
 
 test("every vendor of the plan has a row, and every row its own type", () => {
@@ -103,12 +104,49 @@ test("a base that was resolved stays as it is", () => {
   }
 });
 
-const apis: readonly (readonly [type: string, api: "chat" | "responses", paths: readonly string[]])[] = [
+const onlyCompletions: readonly (readonly [type: string, paths: readonly string[]])[] = [
+  ["openai", ["openai-completions /completions", "openai-embeddings /embeddings"]],
+  ["vllm", ["openai-completions /completions", "openai-embeddings /embeddings"]],
+  ["groq", ["openai-completions /completions"]],
+  [
+    "ollama",
+    ["openai-completions /v1/completions", "ollama-embeddings /api/embed", "openai-embeddings /v1/embeddings"],
+  ],
+  ["openwebui", ["openai-completions /api/completions", "openai-embeddings /api/v1/embeddings"]],
+];
+
+for (const [type, paths] of onlyCompletions) {
+  test(`an endpoint of type ${type} with api: completions has ${paths.join(" and ")}, and nothing else`, () => {
+    const { paths: served } = withApi(vendorOf(type) ?? assert.fail(), "completions");
+    assert.deepEqual(
+      Object.entries(served).map(([protocol, path]) => `${protocol} ${String(path)}`),
+      paths,
+    );
+  });
+}
+
+for (const [type, given, base] of [
+  ["openai-compatible", "http://gpu:8000/v1/completions", "http://gpu:8000/v1"],
+  ["openai-compatible", "http://gpu:8000/completions/", "http://gpu:8000/v1"],
+  ["vllm", "https://x.example/models/completions", "https://x.example/models"],
+  ["deepseek", "https://api.deepseek.com/beta/completions", "https://api.deepseek.com/beta"],
+  ["deepseek", "https://api.deepseek.com/beta", "https://api.deepseek.com/beta"],
+  ["ollama", "http://localhost:11434/v1/completions", "http://localhost:11434"],
+] as const) {
+  test(`with api: completions, for ${type}, ${given} means ${base}`, () => {
+    const vendor = withApi(vendorOf(type) ?? assert.fail(), "completions");
+    assert.equal(resolveBase(vendor, given), base);
+    assert.equal(resolveBase(vendor, base), base);
+  });
+}
+
+const apis: readonly (readonly [type: string, api: OpenaiApi, paths: readonly string[]])[] = [
   ["openai", "responses", ["openai-responses /responses", "openai-chat /chat/completions"]],
   ["openai", "chat", ["openai-chat /chat/completions", "openai-completions /completions"]],
   ["openai-compatible", "responses", ["openai-responses /responses", "openai-chat /chat/completions"]],
   ["openwebui", "responses", ["openai-responses /api/responses", "openai-chat /api/chat/completions"]],
   ["anthropic", "responses", ["anthropic-messages /messages"]],
+  ["anthropic", "completions", ["anthropic-messages /messages"]],
 ];
 
 for (const [type, api, paths] of apis) {

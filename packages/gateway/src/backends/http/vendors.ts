@@ -1,4 +1,6 @@
-import type { Vendor } from "../../kernel/vendor.ts";
+import { operations } from "../../kernel/protocol.ts";
+import type { Protocol } from "../../kernel/protocol.ts";
+import type { OpenaiApi, Vendor } from "../../kernel/vendor.ts";
 import { lenient, older, open, usual } from "./dialects.ts";
 import { localServers } from "./local-servers.ts";
 
@@ -270,12 +272,18 @@ export function vendorOf(type: string): Vendor | undefined {
 
 /**
  * A vendor as an endpoint's `api` has it: `responses` puts that protocol first, at the place beside chat where servers
- * that imitate OpenAI have it; `chat` takes it away.
+ * that imitate OpenAI have it; `chat` takes it away; `completions` leaves nothing else that generates, since a model
+ * without a chat template answers 400 to everything else.
  */
-export function withApi(vendor: Vendor, api: "chat" | "responses"): Vendor {
+export function withApi(vendor: Vendor, api: OpenaiApi): Vendor {
   const { "openai-responses": known, ...others } = vendor.paths;
   const beside = vendor.paths["openai-chat"];
   if (typeof beside !== "string") return vendor;
+  if (api === "completions") {
+    const path = vendor.paths["openai-completions"] ?? beside.replace("/chat/completions", "/completions");
+    const rest = Object.entries(others).filter(([protocol]) => operations[protocol as Protocol] !== "generate");
+    return { ...vendor, paths: { "openai-completions": path, ...Object.fromEntries(rest) } };
+  }
   if (api === "chat") return { ...vendor, paths: others };
   const path = known ?? beside.replace("/chat/completions", "/responses");
   return { ...vendor, paths: { "openai-responses": path, ...others } };
@@ -284,6 +292,9 @@ export function withApi(vendor: Vendor, api: "chat" | "responses"): Vendor {
 /** What people paste that belongs to a path rather than to the base. */
 const pasted =
   /(?:\/chat\/completions|(?<=\/v1)\/(?:completions|embeddings|models|responses|messages)|(?<=\/v1beta)\/models)$/;
+
+/** The same where nothing but completions is served: also below a base that has no version. */
+const pastedCompletions = /\/completions$/;
 
 /** The same of Ollama's own API. */
 const pastedNative = /(?<=\/api)\/(?:chat|generate|embed|embeddings|tags|show)$/;
@@ -308,6 +319,8 @@ export function resolveBase(vendor: Vendor, url: string): string | undefined {
   if (parsed === null || (parsed.protocol !== "https:" && parsed.protocol !== "http:")) return undefined;
   if (parsed.username !== "" || parsed.password !== "") return undefined;
   let path = withoutSlashes(withoutSlashes(parsed.pathname).replace(pasted, ""));
+  if (vendor.paths["openai-completions"] !== undefined && vendor.paths["openai-chat"] === undefined)
+    path = withoutSlashes(path.replace(pastedCompletions, ""));
   while (path.endsWith("/v1/v1")) path = path.slice(0, -"/v1".length);
   if (Object.values(vendor.paths).some((known) => typeof known === "string" && known.startsWith("/api/"))) {
     path = path.replace(pastedNative, "").replace(/(?:\/api)?(?:\/v1)?$/, "");

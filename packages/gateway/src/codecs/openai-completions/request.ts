@@ -2,13 +2,14 @@ import type { DecodedRequest, Dialect } from "../../kernel/codec.ts";
 import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { Loss } from "../../kernel/loss.ts";
-import type { CanonicalRequest, GenerationRequest } from "../../kernel/request.ts";
+import type { CanonicalRequest, GenerationRequest, Sampling } from "../../kernel/request.ts";
 import type { Result } from "../../kernel/result.ts";
 import { Complaints } from "../shared/complaints.ts";
+import { estimateText } from "../shared/estimate.ts";
 import { foreignLosses } from "../shared/extra.ts";
 import { objectOf, unlessEmpty, without } from "../shared/json.ts";
-import { partPath } from "../shared/placed.ts";
 import { readSampling, readStreamOptions, writeSampling, writeStreamOptions } from "../shared/openai-sampling.ts";
+import { writePrompt } from "./prompt.ts";
 
 /** Most alternatives to a token that a completion tells. */
 const mostLogprobs = 5;
@@ -38,7 +39,12 @@ function readBody(body: JsonObject, complaints: Complaints): GenerationRequest {
   // Echoing is the encoder's task, which sees the client's body.
   complaints.boolean(echo, "echo");
   const streamRest = readStreamOptions(stream_options, complaints);
-  const extra = unlessEmpty({ ...rest, ...(streamRest && { stream_options: streamRest }) });
+  const extra = unlessEmpty({
+    ...rest,
+    ...(streamRest && { stream_options: streamRest }),
+    // Who says nothing in this protocol wants its default: a mark for our own writer, and no loss elsewhere.
+    ...((max_tokens ?? null) === null && { max_tokens: null }),
+  });
   return {
     operation: "generate",
     model: name ?? "",
@@ -70,12 +76,21 @@ function readPrompt(prompt: Json | undefined, complaints: Complaints): string {
 }
 
 /** Extra fields that are written as part of another one. */
-const woven = new Set(["stream_options"]);
+const woven = new Set(["stream_options", "max_tokens"]);
 
-/**
- * Writes a legacy completion request. One message of text is its prompt; a longer conversation is told as plain
- * text, one message after the other, and reported, for this protocol has no roles.
- */
+/** Most stop sequences that OpenAI takes (openai-openapi, StopConfiguration). */
+const mostStops = 4;
+
+/** Most tokens of an answer that nobody has limited: base models seldom know where to stop. */
+const mostTokens = 4096;
+
+/** The same where the model's window is unknown: a quarter of the smallest that is still served, 4,096. */
+const fewTokens = 1024;
+
+/** What the protocol itself takes where a request has no limit. */
+const defaultTokens = 16;
+
+/** Writes a legacy completion request; `prompt.ts` says how a conversation becomes its prompt. */
 export function writeRequest(
   request: CanonicalRequest,
   dialect: Dialect,
@@ -86,13 +101,14 @@ export function writeRequest(
   const { logprobs, topLogprobs = 0 } = request.sampling;
   if (logprobs === true && topLogprobs > mostLogprobs)
     losses.push({ field: "sampling.topLogprobs", reason: "approximated" });
+  const { text: prompt, stop } = writePrompt(request.messages, losses);
   const body = {
     ...without(own, woven),
     model: request.model,
-    prompt: writePrompt(request, losses),
-    ...writeSampling(request.sampling),
+    prompt,
+    ...writeSampling({ ...request.sampling, ...withStop(request.sampling, stop, losses) }),
     ...compact({
-      max_tokens: request.maxOutputTokens,
+      max_tokens: Object.hasOwn(own, "max_tokens") ? undefined : limitOf(request, dialect, prompt),
       logprobs: logprobs === true ? Math.min(topLogprobs, mostLogprobs) : undefined,
       n: request.candidates,
       user: request.user,
@@ -103,21 +119,22 @@ export function writeRequest(
   return { body, losses: [...losses, ...unsaid(request)] };
 }
 
-function writePrompt(request: GenerationRequest, losses: Loss[]): string {
-  const [only] = request.messages;
-  if (request.messages.length !== 1 || only?.role !== "user")
-    losses.push({ field: "messages", reason: "approximated" });
-  return request.messages
-    .map((message, index) =>
-      message.parts
-        .map((part, place) => {
-          if (part.type === "text") return part.text;
-          losses.push({ field: partPath(part, `messages[${index}].parts`, place), reason: "unsupported" });
-          return "";
-        })
-        .join(""),
-    )
-    .join("\n\n");
+/** The stop sequences with the prompt's own, which may end an answer where the client did not say so. */
+function withStop({ stop = [] }: Sampling, added: string | undefined, losses: Loss[]): Pick<Sampling, "stop"> {
+  if (added === undefined || stop.length >= mostStops || stop.includes(added)) return {};
+  losses.push({ field: "sampling.stop", reason: "approximated" });
+  return { stop: [...stop, added] };
+}
+
+/**
+ * A client of another protocol that says nothing means "as many as it takes", and here it would get 16 (openai-openapi;
+ * vllm-project/vllm-ascend#15931). `null` does not say it either: vLLM answers it with 500 (vllm-project/vllm#19862).
+ */
+function limitOf({ maxOutputTokens }: GenerationRequest, { contextWindow }: Dialect, prompt: string): number {
+  if (maxOutputTokens !== undefined) return maxOutputTokens;
+  if (contextWindow === undefined) return fewTokens;
+  // Prompt and limit together must fit, or the backend refuses both.
+  return Math.max(defaultTokens, Math.min(mostTokens, Math.floor(contextWindow - estimateText(prompt))));
 }
 
 /** What a conversation can say and a completion cannot. */
@@ -126,7 +143,7 @@ function unsaid(request: GenerationRequest): readonly Loss[] {
     tools: request.tools.length > 0,
     toolChoice: request.toolChoice !== undefined,
     parallelToolCalls: request.parallelToolCalls !== undefined,
-    reasoning: request.reasoning !== undefined,
+    reasoning: request.reasoning !== undefined && request.reasoning.effort !== "none",
     output: request.output !== undefined && request.output.type !== "text",
     verbosity: request.verbosity !== undefined,
   };

@@ -54,6 +54,15 @@ export const defaultPlaces: { readonly [P in Protocol]?: FieldPlaces } = {
     seed: none,
     stop: none,
   },
+  // Its `logprobs` is a number, where chat's is yes or no.
+  "openai-completions": {
+    ...chatOnly,
+    max_completion_tokens: ["max_tokens"],
+    n: ["n"],
+    logit_bias: ["logit_bias"],
+    user: ["user"],
+    top_logprobs: none,
+  },
   "anthropic-messages": {
     ...chatOnly,
     max_completion_tokens: ["max_tokens"],

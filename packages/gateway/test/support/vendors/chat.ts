@@ -95,7 +95,8 @@ function read(path: string, body: JsonObject, headers: Seen["headers"]): Seen | 
   };
 }
 
-function usageOf({ usage }: Answer): JsonObject | undefined {
+/** As OpenAI counts in all of its older protocols. */
+export function usageOf({ usage }: Answer): JsonObject | undefined {
   if (usage === undefined) return undefined;
   return {
     prompt_tokens: usage.input,

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { JsonObject } from "../../../src/kernel/json.ts";
 import { anthropic } from "./anthropic.ts";
 import { chat } from "./chat.ts";
+import { completions } from "./completions.ts";
 import { gemini } from "./gemini.ts";
 import { ollama } from "./ollama.ts";
 import { responses } from "./responses.ts";
@@ -14,6 +15,7 @@ import type { Answer, Fault, Seen, VendorProtocol } from "./scene.ts";
 export const vendorKinds = {
   "openai-chat": { protocol: chat, type: "openai-compatible", base: "/v1" },
   "openai-responses": { protocol: responses, type: "openai", base: "/v1" },
+  "openai-completions": { protocol: completions, type: "openai-compatible", base: "/v1" },
   "anthropic-messages": { protocol: anthropic, type: "anthropic", base: "/v1" },
   gemini: { protocol: gemini, type: "gemini", base: "/v1beta" },
   ollama: { protocol: ollama, type: "ollama", base: "" },
@@ -37,10 +39,16 @@ export interface Vendor extends AsyncDisposable {
   reset(): void;
 }
 
+const apis: { readonly [kind in VendorKind]?: string } = {
+  "openai-responses": "responses",
+  "openai-completions": "completions",
+};
+
 /** The entry of an endpoint in a document. */
 export function endpointOf({ kind, url }: Pick<Vendor, "kind" | "url">): JsonObject {
-  const api = kind === "openai-responses" ? { api: "responses" } : {};
-  return { name: kind, type: vendorKinds[kind].type, url, credentials: [{ apiKey: "key-upstream" }], ...api };
+  const api = apis[kind];
+  const { type } = vendorKinds[kind];
+  return { name: kind, type, url, credentials: [{ apiKey: "key-upstream" }], ...(api !== undefined && { api }) };
 }
 
 export async function startVendor(kind: VendorKind): Promise<Vendor> {
