@@ -15,7 +15,7 @@ import { endpointOf, startVendor, vendorKinds } from "../support/vendors/server.
 import type { Vendor, VendorKind } from "../support/vendors/server.ts";
 import { headersOf, modelsOf, recordingsUnder } from "./recordings.ts";
 import type { Recording } from "./recordings.ts";
-import { blobOf, countsOf, saidIn } from "./request-content.ts";
+import { blobOf, countsOf, saidIn, textOnly } from "./request-content.ts";
 
 const [directory = "", flag, wanted = ""] = process.argv.slice(2);
 const all = recordingsUnder(directory).filter(({ name }) => flag !== "--show" || name.includes(wanted));
@@ -99,7 +99,10 @@ async function generation(house: House, vendor: Vendor, recording: Recording): P
   else if (!plain(answer).includes(words)) fail(name, `the answer is ${answer.slice(0, 300)}`);
   const seen = vendor.seen.at(-1);
   if (response.status !== 200 || seen === undefined) return;
-  for (const wrong of missing(recording.body ?? {}, seen.body, losses)) fail(name, wrong);
+  const given = recording.body ?? {};
+  const isText = vendor.kind === "openai-completions";
+  for (const wrong of missing(isText ? textOnly(given) : given, seen.body, losses)) fail(name, wrong);
+  if (isText) for (const wrong of untold(given, losses)) fail(name, wrong);
   const ids = new Set(seen.turns.flatMap((turn) => turn.calls.map((call) => call.id)));
   const strays = seen.turns.flatMap((turn) => turn.results.filter(({ id }) => !ids.has(id)));
   // Where calls have no ids, results are told apart by their tools' names.
@@ -128,6 +131,24 @@ function* missing(given: JsonObject, written: JsonObject, losses: readonly strin
     if (after[what] < before[what] && !isTold) {
       yield `${before[what]} ${what} became ${after[what]} (reported: ${losses.join(", ")})`;
     }
+  }
+}
+
+/** Letters of the header that names losses; those that do not fit are in the log alone. */
+const longestHeader = 256;
+
+/** What a protocol of text alone has to report of everything else: all of it, so far as the header reaches. */
+function* untold(given: JsonObject, losses: readonly string[]): Generator<string> {
+  const { tools, calls, results, pictures } = countsOf(given);
+  const isCut = losses.join(",").length >= longestHeader;
+  if (tools > 0 && !losses.includes("tools")) yield `${tools} tools are gone, and nothing says so`;
+  for (const [what, count] of [
+    ["image", pictures],
+    ["tool-call", calls],
+    ["tool-result", results],
+  ] as const) {
+    const told = losses.filter((field) => field.endsWith(`.${what}`)).length;
+    if (told < count && !isCut) yield `${count} of ${what} became ${told} losses (reported: ${losses.join(", ")})`;
   }
 }
 

@@ -78,9 +78,15 @@ export interface Counts {
   readonly tools: number;
   readonly calls: number;
   readonly results: number;
+  readonly pictures: number;
 }
 
-/** The tools that a request offers for its client to run, the calls of its history and their results. */
+/** What blocks are, by their `type`. */
+const ofCalls = new Set(["tool_use", "function_call", "custom_tool_call"]);
+const ofResults = new Set(["tool_result", "function_call_output", "custom_tool_call_output"]);
+const ofPictures = new Set(["image", "image_url", "input_image"]);
+
+/** The tools that a request offers for its client to run, the calls of its history and their results, and its pictures. */
 export function countsOf(body: JsonObject): Counts {
   const { messages, input, contents, tools } = body;
   const items = [messages, input, contents].flatMap((list) => objects(list ?? null));
@@ -89,19 +95,37 @@ export function countsOf(body: JsonObject): Counts {
     ...objects(item["content"] ?? null),
     ...objects(item["parts"] ?? null),
   ]);
-  const is = (...types: readonly string[]) => blocks.filter(({ type }) => types.includes(String(type))).length;
+  const is = (types: ReadonlySet<string>) => blocks.filter(({ type }) => types.has(String(type))).length;
   const having = (name: string) => blocks.filter((block) => block[name] !== undefined).length;
   return {
     tools: objects(tools ?? null).reduce((sum, tool) => sum + toolsIn(tool), 0),
     calls:
-      is("tool_use", "function_call", "custom_tool_call") +
+      is(ofCalls) +
       having("functionCall") +
       items.reduce((sum, item) => sum + objects(item["tool_calls"] ?? null).length, 0),
-    results:
-      is("tool_result", "function_call_output", "custom_tool_call_output") +
-      having("functionResponse") +
-      items.filter(({ role }) => role === "tool").length,
+    results: is(ofResults) + having("functionResponse") + items.filter(({ role }) => role === "tool").length,
+    pictures: is(ofPictures) + having("inlineData"),
   };
+}
+
+/** The same request as it would be without tools, neither offered nor called, and without pictures. */
+export function textOnly({ tools: _tools, ...body }: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(body).map(([name, value]) => [name, toolless(value)]));
+}
+
+function toolless(value: Json): Json {
+  // What is left out leaves its place, so that the others keep their paths.
+  if (Array.isArray(value)) return (value as readonly Json[]).map((each) => (isNoText(each) ? null : toolless(each)));
+  if (!isJsonObject(value)) return value;
+  const rest = Object.entries(value).filter(([name]) => name !== "tool_calls");
+  return Object.fromEntries(rest.map(([name, each]) => [name, toolless(each)]));
+}
+
+function isNoText(value: Json): boolean {
+  if (!isJsonObject(value)) return false;
+  const type = String(value["type"]);
+  if (ofCalls.has(type) || ofResults.has(type) || ofPictures.has(type) || value["role"] === "tool") return true;
+  return ["functionCall", "functionResponse", "inlineData"].some((name) => value[name] !== undefined);
 }
 
 function toolsIn(tool: JsonObject): number {

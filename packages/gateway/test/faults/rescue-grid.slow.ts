@@ -33,7 +33,10 @@ const answer: Answer = {
   usage: { input: 210, output: 70 },
 };
 const seen = { model: "real", body: { stream_options: { include_usage: true }, max_tokens: 1000 } } as unknown as Seen;
-const streamOf = (kind: VendorKind, id: string) => vendorKinds[kind].protocol.stream(answer, seen, id);
+/** Completions tell its text alone, which must be long enough to break off within. */
+const longer: Answer = { ...answer, text: `${answer.text} `.repeat(6) };
+const streamOf = (kind: VendorKind, id: string) =>
+  vendorKinds[kind].protocol.stream(kind === "openai-completions" ? longer : answer, seen, id);
 
 /** Breaks off where the model's name says, or answers. */
 const vendors = new Map(

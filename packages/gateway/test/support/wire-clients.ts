@@ -91,7 +91,7 @@ const completions: WireClient = {
     ...(stream === true && { stream, stream_options: { include_usage: true } }),
   }),
   textOf: (payload) => field(payload, "choices", 0, "text"),
-  isEnd: chat.isEnd,
+  isEnd: (payload, stream) => chat.isEnd(payload, stream),
 };
 
 const anthropic: WireClient = {

@@ -90,7 +90,7 @@ test("a conversation becomes plain text, and what cannot be said is reported", (
   assert.equal(body["prompt"], "Be brief.\n\nHi");
   assert.deepEqual(
     losses.map(({ field }) => field),
-    ["messages", "tools"],
+    ["tools", "messages"],
   );
 });
 

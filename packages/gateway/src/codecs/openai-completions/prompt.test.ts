@@ -75,9 +75,9 @@ const conversations: readonly {
     prompt: "User:\nLook!\n\nAssistant:\nI look.\n\nAssistant:\n",
     stops: true,
     losses: [
+      "messages approximated",
       "messages[1].parts[1].tool-call unsupported",
       "messages[2].parts[0].tool-result unsupported",
-      "messages approximated",
       "sampling.stop approximated",
     ],
   },
@@ -86,9 +86,9 @@ const conversations: readonly {
     messages: [user("Look!"), assistant(call), tool(result), user("Well?")],
     prompt: "Look!\n\nWell?",
     losses: [
+      "messages approximated",
       "messages[1].parts[0].tool-call unsupported",
       "messages[2].parts[0].tool-result unsupported",
-      "messages approximated",
     ],
   },
   {
@@ -101,10 +101,10 @@ const conversations: readonly {
     prompt: "User:\nThis?\n\nAssistant:\nNo.\n\nUser:\nWhy?\n\nAssistant:\n",
     stops: true,
     losses: [
+      "messages approximated",
       "messages[0].parts[1].image unsupported",
       "messages[1].parts[0].reasoning unsupported",
       "messages[1].parts[1].refusal approximated",
-      "messages approximated",
       "sampling.stop approximated",
     ],
   },

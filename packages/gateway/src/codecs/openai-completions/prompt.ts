@@ -31,8 +31,8 @@ export interface Prompt {
  * reported part by part: a model that sees calls of tools as text makes up more of them, which nobody would carry out.
  */
 export function writePrompt(messages: readonly Message[], losses: Loss[]): Prompt {
+  if (messages.length !== 1 || messages[0]?.role !== "user") losses.push({ field: "messages", reason: "approximated" });
   const turns = messages.map((message, index) => ({ role: message.role, text: textOf(message, index, losses) }));
-  if (turns.length !== 1 || turns[0]?.role !== "user") losses.push({ field: "messages", reason: "approximated" });
   const said = turns.filter(({ text }) => text !== "");
   if (!said.some(({ role }) => role === "assistant")) return { text: said.map(({ text }) => text).join("\n\n") };
   const first = said.findIndex(({ role }) => role !== "system");

@@ -97,7 +97,8 @@ export function writeRequest(
 ): { readonly body: JsonObject; readonly losses: readonly Loss[] } {
   if (request.operation !== "generate") throw new TypeError(`A completion request cannot ${request.operation}.`);
   const own = request.extra?.["openai-completions"] ?? {};
-  const losses: Loss[] = foreignLosses(request.extra, "openai-completions", "");
+  // The broad ones first: a header has room for few.
+  const losses: Loss[] = [...foreignLosses(request.extra, "openai-completions", ""), ...unsaid(request)];
   const { logprobs, topLogprobs = 0 } = request.sampling;
   if (logprobs === true && topLogprobs > mostLogprobs)
     losses.push({ field: "sampling.topLogprobs", reason: "approximated" });
@@ -116,7 +117,7 @@ export function writeRequest(
       stream_options: writeStreamOptions(request.stream && dialect.streamUsage, objectOf(own["stream_options"])),
     }),
   } as JsonObject;
-  return { body, losses: [...losses, ...unsaid(request)] };
+  return { body, losses };
 }
 
 /** The stop sequences with the prompt's own, which may end an answer where the client did not say so. */

@@ -100,6 +100,6 @@ export const completions: VendorProtocol = {
       ...(usage === undefined ? {} : { usage }),
     };
   },
-  error: chat.error,
+  error: (status, kind, message) => chat.error(status, kind, message),
   models: chat.models,
 };
