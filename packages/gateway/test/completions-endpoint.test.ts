@@ -41,6 +41,11 @@ const house = await startHouse({
       { name: "base", targets: [{ endpoint: "openai-completions", model: "real" }] },
       { name: "strict", strict: true, targets: [{ endpoint: "openai-completions", model: "real" }] },
       { name: "small", targets: [{ endpoint: "small", model: "real" }] },
+      {
+        name: "defaults",
+        defaults: { max_completion_tokens: 77, stop: "END", logprobs: true, reasoning_effort: "low", seed: 7 },
+        targets: [{ endpoint: "openai-completions", model: "real" }],
+      },
       { name: "anew", relay: "never", targets: [{ endpoint: "openai-completions", model: "real" }] },
       {
         name: "rescued",
@@ -132,6 +137,12 @@ test("a completion that is written anew keeps its own default limit", async () =
   assert.equal(base.seen[0]?.body["max_tokens"], undefined);
 });
 
+test("a model's defaults, which are in chat's words, reach a client of completions in its own, or not at all", async () => {
+  const response = await house.post("/v1/completions", { model: "defaults", prompt: "Once" });
+  assert.equal(response.status, 200, await response.text());
+  assert.deepEqual(base.seen[0]?.body, { model: "real", prompt: "Once", max_tokens: 77, stop: "END", seed: 7 });
+});
+
 test("several turns are a transcript, which a client can go on with, streamed too", async () => {
   base.play({ text: "Three, four." });
   const messages = [
@@ -220,6 +231,32 @@ describe("what has no place in a completion", () => {
       for (const loss of losses.split(",")) assert.ok(message.includes(loss), message);
       assert.equal(base.seen.length, 0);
     });
+  }
+
+  const parameters = { type: "object", properties: {} };
+  /** A tool in the words of each client's protocol. */
+  const offers: { readonly [kind: string]: object } = {
+    "openai-chat": look,
+    "openai-responses": { type: "function", name: "look", parameters },
+    "anthropic-messages": { name: "look", input_schema: parameters },
+    gemini: { functionDeclarations: [{ name: "look", parameters }] },
+    ollama: look,
+  };
+  for (const client of wireClients.filter(({ kind }) => kind in offers)) {
+    for (const stream of [false, true]) {
+      const how = `${client.kind}, ${stream ? "streamed" : "whole"}`;
+      test(`is told to every client in its words, or refused: tools of ${how}`, async () => {
+        const more = { tools: [offers[client.kind]] };
+        const heard = await askWire(house, client, { model: "base", stream, more });
+        assert.deepEqual([heard.status, heard.text, heard.complete], [200, "Hello.", true], heard.raw);
+        assert.equal(heard.headers.get("x-patchbay-loss"), "tools");
+        assert.deepEqual(base.refused, []);
+        const refused = await askWire(house, client, { model: "strict", stream, more });
+        assert.equal(refused.status, 400, refused.raw);
+        assert.match(refused.error ?? "", /tools/);
+        assert.equal(base.seen.length, 1);
+      });
+    }
   }
 
   test("a conversation of one message loses nothing, and is no concern of strict translation", async () => {
