@@ -133,11 +133,12 @@ function markReuse(socket: Socket): void {
   let uses = 0;
   let before = 0;
   const ref = socket.ref.bind(socket);
-  socket.ref = () => {
+  const counted = () => {
     uses++;
     before = socket.bytesRead;
     return ref();
   };
+  socket.ref = counted;
   socket.prependListener("error", (problem: Error & { reused?: boolean }) => {
     problem.reused = uses > 0 && socket.bytesRead === before;
   });

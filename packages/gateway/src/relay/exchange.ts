@@ -75,7 +75,9 @@ export class Exchange implements AttemptOwner, ReplyOwner, Ticking {
     const { rescue, strategy, hedge } = input.plan.model;
     if (input.body.stream && rescue === "continue") this.#rescue = new Rescue(input.settings.answer);
     if (strategy === "race") this.#race = new Race(hedge, { health: context.health, stream: input.body.stream });
-    input.client.onGone = () => this.#clientGone();
+    // Not assigned as it stands: decision 0021.
+    const gone = () => this.#clientGone();
+    input.client.onGone = gone;
   }
 
   start(): void {

@@ -133,7 +133,7 @@ export function prepare(
     rename: renaming(input, planned),
     common: {
       losses,
-      answer: () => answerContext(input, { model: planned.model, echoModel, losses }, context),
+      answer: () => new Answering(input, { model: planned.model, echoModel, losses }, context),
       echoModel,
     },
   };
@@ -318,24 +318,42 @@ function refuse(kind: "unsupported" | "bad-request" | "lossy", message: string):
   return { ok: false, failure: failure(kind, message) };
 }
 
-function answerContext(
-  input: ExchangeInput,
-  about: { readonly model: string; readonly echoModel: string | undefined; readonly losses: Loss[] },
-  context: RelayContext,
-): AnswerContext {
-  let parsed: JsonObject | undefined;
-  return {
-    id: input.id,
-    created: Math.floor(context.clock.now() / 1000),
-    model: about.model,
-    ...(about.echoModel === undefined ? {} : { echoModel: about.echoModel }),
-    elapsed: () => context.clock.monotonic() - input.startedAt,
-    lost: (loss) => {
+interface AnswerAbout {
+  readonly model: string;
+  readonly echoModel: string | undefined;
+  readonly losses: Loss[];
+}
+
+/**
+ * What an answer is written with. A class for the sake of its getter: in a literal it would be made anew each time, and
+ * where only a full collection finds it (decision 0021).
+ */
+class Answering implements AnswerContext {
+  readonly id: string;
+  readonly created: number;
+  readonly model: string;
+  readonly echoModel?: string;
+  readonly elapsed: () => number;
+  readonly lost: (loss: Loss) => void;
+  readonly #input: ExchangeInput;
+  #parsed: JsonObject | undefined;
+
+  constructor(input: ExchangeInput, { model, echoModel, losses }: AnswerAbout, { clock }: RelayContext) {
+    const elapsed = () => clock.monotonic() - input.startedAt;
+    const lost = (loss: Loss) => {
       // A stream may lose the same thing again and again.
-      if (!about.losses.some(({ field }) => field === loss.field)) about.losses.push(loss);
-    },
-    get request() {
-      return (parsed ??= parseObject(input.body.rope.bytes) ?? {});
-    },
-  };
+      if (!losses.some(({ field }) => field === loss.field)) losses.push(loss);
+    };
+    this.#input = input;
+    this.id = input.id;
+    this.created = Math.floor(clock.now() / 1000);
+    this.model = model;
+    if (echoModel !== undefined) this.echoModel = echoModel;
+    this.elapsed = elapsed;
+    this.lost = lost;
+  }
+
+  get request(): JsonObject {
+    return (this.#parsed ??= parseObject(this.#input.body.rope.bytes) ?? {});
+  }
 }

@@ -34,7 +34,9 @@ export class Reply {
     this.#clock = clock;
     this.#lastWriteAt = input.startedAt;
     if (input.body.stream && input.plan.model.rescue === "hold") this.#holding = new Holding(input.settings.answer);
-    input.client.onDrained = () => this.#drained();
+    // Not assigned as it stands: decision 0021.
+    const drained = () => this.#drained();
+    input.client.onDrained = drained;
   }
 
   /** The client has not read what was sent. */

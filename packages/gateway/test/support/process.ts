@@ -12,12 +12,17 @@ export interface RunningProgram extends AsyncDisposable {
   stop(): Promise<number | null>;
 }
 
-/** Starts `patchbay start` with these arguments, and waits until it listens; rejects with its output when it does not. */
+/**
+ * Starts `patchbay start` with these arguments, and waits until it listens; rejects with its output when it does not.
+ *
+ * @param nodeFlags Node's own.
+ */
 export async function startProgram(
   args: readonly string[],
   environment: { readonly [name: string]: string },
+  nodeFlags: readonly string[] = [],
 ): Promise<RunningProgram> {
-  const child = spawn(process.execPath, [binary, "start", "--port", "0", "--no-detect", ...args], {
+  const child = spawn(process.execPath, [...nodeFlags, binary, "start", "--port", "0", "--no-detect", ...args], {
     env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Identity } from "../../../auth/identity.ts";
 import type { Codec } from "../../../kernel/codec.ts";
 import { failure } from "../../../kernel/failure.ts";
+import type { Failure } from "../../../kernel/failure.ts";
 import type { Result } from "../../../kernel/result.ts";
 import type { Gateway } from "../../gateway.ts";
 import type { Asker } from "../../order.ts";
@@ -119,7 +120,8 @@ export class Responses {
     });
     if (!begun.ok) return begun;
     const exchange = begun.value;
-    run.abort = (why) => exchange.abandon(why);
+    const abort = (why: Failure) => exchange.abandon(why);
+    run.abort = abort;
     return { ok: true, value: { run, id } };
   }
 
