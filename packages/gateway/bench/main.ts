@@ -5,7 +5,7 @@ import { cpuSource } from "./accounting.ts";
 import { judge } from "./figures.ts";
 import { peerNames, preparePeers } from "./peers.ts";
 import { run } from "./run.ts";
-import { rounds, translationRuns } from "./scenarios.ts";
+import { rounds, translationRuns, warmUp } from "./scenarios.ts";
 import { soak } from "./soak.ts";
 import { figureTable, rowTable, sideTable, translationTable } from "./table.ts";
 import { startLoad, startUpstream, targets } from "./targets.ts";
@@ -71,6 +71,7 @@ async function main(): Promise<number> {
     upstream: upstream.url,
     targets: all,
     rounds: count,
+    warmUp: warmUp[pace],
     translationRuns: translationRuns[pace],
     say,
   });

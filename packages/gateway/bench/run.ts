@@ -3,7 +3,7 @@ import type { Findings } from "./figures.ts";
 import { watched } from "./heap.ts";
 import { assertFaithful, type IdleCost, idleCost, takeTurn, type Turn } from "./measure.ts";
 import { type Row, rowsOf } from "./report.ts";
-import { idleRounds, idleStreams, scenarios, starts, warmUp } from "./scenarios.ts";
+import { idleRounds, idleStreams, scenarios, starts } from "./scenarios.ts";
 import { median } from "./statistics.ts";
 import { translationCosts } from "./translation.ts";
 import { type RunningTarget, type Target, targets } from "./targets.ts";
@@ -14,6 +14,8 @@ export interface Field {
   readonly upstream: string;
   readonly targets: readonly Target[];
   readonly rounds: number;
+  /** How many times a round's count goes before the first. */
+  readonly warmUp: number;
   readonly translationRuns: number;
   /** Says what is going on. */
   readonly say: (words: string) => void;
@@ -30,7 +32,7 @@ async function measureRows(field: Field, running: ReadonlyMap<string, RunningTar
     field.say(scenario.name);
     const turns = new Map<string, Turn[]>([...running.keys()].map((name) => [name, []]));
     for (const target of running.values())
-      await takeTurn(field.load, target, { ...scenario, count: scenario.count * warmUp });
+      await takeTurn(field.load, target, { ...scenario, count: scenario.count * field.warmUp });
     for (let round = 0; round < field.rounds; round += 1) {
       for (const [name, target] of running) turns.get(name)?.push(await takeTurn(field.load, target, scenario));
     }

@@ -122,6 +122,45 @@ test("a key that expires later is good until then", () => {
   assert.equal(outcome(authenticator(keys), { xApiKey: key }), "key");
 });
 
+test("a key that was proved once is good again, and nothing near it ever is", () => {
+  const keys = new CountingKeys();
+  const [key, other] = [keys.add(), keys.add()];
+  const subject = authenticator(keys);
+  const near = key.split("").flatMap((letter, index) => {
+    const [before, behind] = [key.slice(0, index), key.slice(index + 1)];
+    const letters = [letter === "a" ? "b" : "a", "\u00e1", "\u0161", String.fromCharCode(letter.charCodeAt(0) + 256)];
+    return [...letters.map((wrong) => before + wrong + behind), before + behind];
+  });
+  const swapped = [key.slice(0, 12) + other.slice(12), other.slice(0, 12) + key.slice(12), `${key}0`];
+  const refuse = (wrong: string) => assert.equal(outcome(subject, { xApiKey: wrong }), "unauthorized", wrong);
+  for (const wrong of [...near, ...swapped]) refuse(wrong);
+  assert.equal(outcome(subject, { xApiKey: other }), "key");
+  for (const wrong of [...near, ...swapped]) {
+    assert.equal(outcome(subject, { xApiKey: key }), "key");
+    refuse(wrong);
+  }
+});
+
+test("a proved key ends with its time and with its revocation", () => {
+  const keys = new CountingKeys();
+  let time = now;
+  const subject = new Authenticator({
+    access: { open: "never", fixedKeys: [] },
+    keys,
+    boundToLoopback: true,
+    clock: { ...clock, now: () => time },
+  });
+  const key = keys.add({ expiresAt: now + 5 });
+  assert.equal(outcome(subject, { xApiKey: key }), "key");
+  time = now + 5;
+  assert.equal(outcome(subject, { xApiKey: key }), "unauthorized");
+  const revoked = keys.add();
+  assert.equal(outcome(subject, { xApiKey: revoked }), "key");
+  keys.keys = keys.keys.map((each) => (revoked.includes(each.id) ? { ...each, revokedAt: now } : each));
+  keys.current += 1;
+  assert.equal(outcome(subject, { xApiKey: revoked }), "unauthorized");
+});
+
 test("without a key, the answer says how to make and send one", () => {
   const subject = authenticator(new CountingKeys());
   const nothing: readonly Credentials[] = [

@@ -100,9 +100,11 @@ export class Authenticator {
   }
 
   #verify(token: string): Result<Identity> {
+    const known = this.#keys.recall(token);
+    if (known !== undefined) return known;
     const parsed = parseKey(token);
     if (parsed === undefined) return this.#fixed.find(token) ?? refusals.invalid;
-    const found = this.#keys.find(parsed) ?? this.#fixed.find(token);
+    const found = this.#keys.find(parsed, token) ?? this.#fixed.find(token);
     if (found !== undefined) return found;
     return this.#keys.loaded ? refusals.invalid : refusals.unavailable;
   }

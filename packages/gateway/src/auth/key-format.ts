@@ -10,6 +10,8 @@ export const idLength = 8;
 /** 43 digits of base 62 hold 256 bits. */
 export const secretLength = 43;
 const checksumLength = 6;
+/** Characters of a whole key. */
+export const keyLength = keyPrefix.length + idLength + 1 + secretLength + 1 + checksumLength;
 
 const pattern = /^pbk_([0-9A-Za-z]{8})_([0-9A-Za-z]{43})_([0-9A-Za-z]{6})$/;
 
@@ -17,6 +19,11 @@ const pattern = /^pbk_([0-9A-Za-z]{8})_([0-9A-Za-z]{43})_([0-9A-Za-z]{6})$/;
 export interface ParsedKey {
   readonly id: string;
   readonly secret: string;
+}
+
+/** The id of what has the length of a key, and may be none. */
+export function idOf(text: string): string {
+  return text.slice(keyPrefix.length, keyPrefix.length + idLength);
 }
 
 /** CRC-32 of the text as UTF-8, as six digits of base 62, the greatest first, padded with `0`. */

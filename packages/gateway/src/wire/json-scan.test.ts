@@ -245,6 +245,17 @@ test("200,000 brackets are refused at once, whatever depth is asked for, and a t
   });
 });
 
+for (const count of [15, 16, 17, 18, 40]) {
+  test(`among ${count} names, each is told from a second one of its kind`, () => {
+    const names = Array.from({ length: count }, (_, index) => `"n${index}":0`);
+    assert.ok(scan(`{${names.join(",")}}`).ok);
+    for (const index of names.keys()) {
+      const outcome = scan(`{${names.join(",")},"N${index}":0}`);
+      assert.deepEqual(outcome.ok ? "" : outcome.message, `the field "N${index}" is given twice`);
+    }
+  });
+}
+
 // Every piece at every distance from the opening quote, so also across the end of what is stepped through by hand.
 const pieces = [
   '\\"',

@@ -67,11 +67,18 @@ export function scanObject(bytes: Buffer, depth: number): ScanOutcome {
   return new Scanner(bytes, depth).scan();
 }
 
+/** So many names are looked through one by one. */
+const fewNames = 16;
+
+/** Nothing to fold, as in nearly all names. */
+const plainName = /^[a-z0-9_]*$/;
+
 /**
  * The form under which names count as the same: Unicode's case folding, nearly. Upper case comes first because some
  * letters have two lower cases: Go's parser reads a long s (U+017F) as an s.
  */
 export function foldName(name: string): string {
+  if (plainName.test(name)) return name;
   return name.toUpperCase().toLowerCase();
 }
 
@@ -121,7 +128,9 @@ class Scanner {
   /** Reads the members behind `open`; returns the offset of the closing brace. */
   #topLevel(open: number): number {
     const bytes = this.#bytes;
-    const seen = new Set<string>();
+    const seen: string[] = [];
+    // Only where there are many: most bodies have a handful.
+    let many: Set<string> | undefined;
     let at = this.#skipSpace(open + 1);
     if (bytes[at] === closeBrace) return at;
     for (;;) {
@@ -129,10 +138,11 @@ class Scanner {
       const keyEnd = this.#string(at);
       const name = this.#name(keyStart, keyEnd);
       const folded = foldName(name);
-      if (seen.has(folded)) {
+      if (many === undefined ? seen.includes(folded) : many.has(folded)) {
         throw new ScanError(`the field ${JSON.stringify(name.slice(0, quotedName))} is given twice`, keyStart);
       }
-      seen.add(folded);
+      if (many !== undefined) many.add(folded);
+      else if (seen.push(folded) > fewNames) many = new Set(seen);
       const valueStart = this.#skipSpace(this.#expect(this.#skipSpace(keyEnd), colon, "':'"));
       const valueEnd = this.#value(valueStart);
       this.#fields.push({ name, keyStart, keyEnd, valueStart, valueEnd });
