@@ -56,8 +56,8 @@ const string = fc.array(piece, { maxLength: 12 }).map((pieces) => ({
 }));
 
 /**
- * A name of a member. None ends with a backslash: having read `{"\\\\":0}`, V8 13.6 reads the name in `{"\\"":0}` as a
- * backslash too, since it compares with the names that it expects before it looks for escapes.
+ * A name of a member. None ends with a backslash: having read `{"\\":0}`, V8 13.6 reads the name in `{"\"":0}` as a
+ * backslash too, and refuses the rest, since it compares with the names that it expects before it looks for escapes.
  */
 const key = string.map((name) =>
   name.value.endsWith("\\") ? { text: `${name.text.slice(0, -1)}_"`, value: `${name.value}_` } : name,

@@ -17,10 +17,10 @@ export interface ScanMachine {
   readonly numberEnd: { readonly value: number };
 }
 
-/** Where the text begins. */
+/** Where the text begins; json-scan.wat says what stands before it. */
 export const textStart = 2048;
 
-/** Bytes of zero behind a text, and as many again that are only read. */
+/** Bytes of zero behind a text: the machine reads no farther. */
 const behind = 32;
 
 /** Texts up to this size, in bytes, use the one room again and again. */
@@ -37,14 +37,14 @@ export class ScanRoom {
   /** What was put in last. */
   text: Buffer = Buffer.alloc(0);
 
-  /** @param size Bytes of the longest text. */
+  /** @param size The longest text, in bytes. */
   constructor(size: number) {
-    const memory = new WebAssembly.Memory({ initial: Math.ceil((textStart + size + 2 * behind) / page) });
+    const memory = new WebAssembly.Memory({ initial: Math.ceil((textStart + size + behind) / page) });
     this.#bytes = Buffer.from(memory.buffer);
     this.machine = new WebAssembly.Instance(module, { room: { memory } }).exports as ScanMachine;
   }
 
-  /** Writes a text into the room, with zeros behind it. */
+  /** Writes a text into the room, with zeros behind it. What stood there before is gone. */
   put(chunks: readonly Buffer[]): void {
     let end = textStart;
     for (const chunk of chunks) end += chunk.copy(this.#bytes, end);

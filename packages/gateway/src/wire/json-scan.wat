@@ -1,10 +1,13 @@
 ;; The grammar of JSON, stepped through without building a value. `json-scan.ts` calls this and says what it means.
 ;; `npm run wasm` writes `json-scan-wasm.ts` anew from this file.
 ;;
-;; Memory, which json-scan-room.ts lays out:
-;;   0     a byte for each container that is open, 1 for an object, 0 for an array
-;;   1024  a bit for each length and first byte of a role that was told of
-;;   2048  the text; behind its end stand 16 bytes of zero, which no string, number or space contains
+;; Memory:
+;;   0     a byte for each container that is open, 1 for an object, 0 for an array: 1,024 of them (`deepest` in
+;;         json-scan.ts)
+;;   1024  a bit for each length up to 24 and first byte of a role that was told of: 25 * 256 bits, 800 bytes
+;;   2048  the text (`textStart` in json-scan-room.ts, which writes it)
+;; Behind the text stand 32 bytes of zero (`behind` there). No space or number goes on past a zero, and the end of a
+;; string is compared with the text's. What reads farthest behind the end is the search for the end of a role: 24 bytes.
 (module
   (memory (import "room" "memory") 1)
 
@@ -41,7 +44,8 @@
           (br $next))))
     (local.get $at))
 
-  ;; Behind the string whose opening quote stands at `$at`; 0 if it is not closed.
+  ;; Behind the string whose opening quote stands at `$at`; 0 if it is not closed. A block may reach 15 bytes behind the
+  ;; end, where no quotes stand.
   (func $string (export "string") (param $at i32) (result i32)
     (local $bytes v128)
     (local $found i32)
@@ -121,7 +125,7 @@
         (if (i32.eq (local.get $at) (local.get $from)) (then (return (i32.const 0))))
         (if (i32.eqz (local.get $negative))
           (then
-            ;; A longer exponent counts as 9999, which no digits make up for.
+            ;; A longer exponent counts as 9999: the caller has a look.
             (if (i32.gt_u (i32.sub (local.get $at) (local.get $from)) (i32.const 4))
               (then (local.set $exponent (i32.const 9999)))
               (else
@@ -132,7 +136,7 @@
                       (i32.sub (i32.load8_u (local.get $from)) (i32.const 48))))
                   (local.set $from (i32.add (local.get $from) (i32.const 1)))
                   (br_if $next (i32.lt_u (local.get $from) (local.get $at))))))))))
-    ;; What is smaller than 1e308 fits.
+    ;; A number of 308 digits before its point, or fewer, is smaller than 1e308 and fits.
     (global.set $doubtful (i32.gt_u (i32.add (local.get $whole) (local.get $exponent)) (i32.const 308)))
     (local.set $code (i32.load8_u (local.get $at)))
     ;; As in 01, 1.2.3 and 1-2.
@@ -146,7 +150,8 @@
       (then (return (i32.const 0))))
     (local.get $at))
 
-  ;; Whether the string at `$at` is a role whose length and first byte were not told of yet.
+  ;; Whether the string at `$at` is short enough for a role, and one whose length and first byte were not told of yet. A
+  ;; length here is that with the opening quote, and the first byte of an empty string is its closing quote.
   (func $isNewRole (param $at i32) (result i32)
     (local $size i32)
     (local $print i32)

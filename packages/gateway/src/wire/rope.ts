@@ -22,10 +22,13 @@ export class Rope {
     return joined;
   }
 
-  /** Shows all bytes in one to `look`, which must not keep them: they may stand in memory that is used again. */
+  /**
+   * Shows all bytes in one to `look`, which must not keep them, and not use them any more when it has scanned others: they
+   * may stand in memory that is used again.
+   */
   withBytes<Value>(look: (bytes: Buffer) => Value): Value {
     if (this.#chunks.length <= 1 || this.length > commonSize) return look(this.bytes);
-    // Where a scan wants them.
+    // Where a scan wants them, which then need not copy them.
     return look(roomWith(this.#chunks, this.length).text);
   }
 
