@@ -60,12 +60,13 @@ const reserved: readonly { readonly what: RegExp; readonly where: readonly strin
   { what: /\bperformance\.now\(\)/, where: ["app/system-clock.ts", "config/watch.ts"], why: "time is passed in" },
   { what: /\binsecureHTTPParser\b/, where: [], why: "it lets smuggled requests through" },
   {
-    what: /\.#?\w+\s*(?:\?\?|\|\||&&)?=\s*(?:async\s*)?(?:function\b|(?:\([^()]*\)|\w+)\s*(?::[^=;]+)?=>)/,
+    what: /(?:\.#?\w+|\])\s*(?:\?\?|\|\||&&)?=\s*(?:async\s*)?(?:function\b|(?:\((?:[^()]|\([^()]*\))*\)|\w+)\s*(?::[^=;]+)?=>)/,
     where: ["app"],
     why: "V8 makes a function that is assigned to a property where only a full collection finds it (decision 0021)",
   },
   {
-    what: /(?:return|=|\(|=>) \{[^{}]*(?:\{[^{}]*\}[^{}]*)*\b[gs]et \w+\(\w*\)/,
+    // Accessors of a class stand at the beginning of a line, and only one level deep.
+    what: /(?:^ {3,}|[{,] +)[gs]et [\w[]/m,
     where: [],
     why: "V8 makes a getter of a literal where only a full collection finds it (decision 0021)",
   },
