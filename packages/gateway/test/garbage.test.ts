@@ -19,6 +19,15 @@ const paths: readonly (readonly [what: string, path: string, body: object])[] = 
   ["translated as a stream", "/v1/messages", { model, max_tokens: 100, messages, stream: true }],
 ];
 
+/** Requests at a time. */
+const lanes = 16;
+
+/**
+ * A line for each collection, and a young generation that grows to 16 MB whatever the machine's memory is: in a smaller
+ * one, the requests that are under way would weigh more.
+ */
+const nodeFlags = ["--trace-gc-nvp", "--max-semi-space-size=16"];
+
 /** What of the young objects outlived a collection, by its own account, in bytes. */
 function survivors(trace: string): { readonly made: number; readonly survived: number } {
   const collections = [...trace.matchAll(/ gc=s .* allocated=(\d+) .* new_space_survived=(\d+) /g)];
@@ -33,27 +42,24 @@ for (const [what, path, body] of paths) {
     await using upstream = await startUpstream({ script: { kind: "answer" } });
     const file = join(directory, "patchbay.yaml");
     writeFileSync(file, `endpoints: [{ name: there, type: openai-compatible, url: "${upstream.url}" }]\n`);
-    const args = ["--config", file, "--data-dir", directory];
-    await using program = await startProgram(args, {}, ["--trace-gc-nvp"]);
-    const pool = new Pool(program.url, { connections: 16 });
-    let left = 2500;
-    let begun = 0;
-    const lane = async (): Promise<void> => {
-      while (left-- > 0) {
-        const request = {
-          path,
-          method: "POST",
-          body: JSON.stringify(body),
-          headers: { "content-type": "application/json" },
-        } as const;
-        const answer = await pool.request(request);
-        const text = await answer.body.text();
-        assert.equal(answer.statusCode, 200, text);
-        // What is made at the start may stay.
-        if (left === 1500) begun = program.output.stdout.length;
-      }
+    await using program = await startProgram(["--config", file, "--data-dir", directory], {}, nodeFlags);
+    const pool = new Pool(program.url, { connections: lanes });
+    const headers = { "content-type": "application/json" };
+    const ask = async () => {
+      const answer = await pool.request({ path, method: "POST", body: JSON.stringify(body), headers });
+      const text = await answer.body.text();
+      assert.equal(answer.statusCode, 200, text);
     };
-    await Promise.all(Array.from({ length: 16 }, lane));
+    const askOften = async (left: number) => {
+      const lane = async () => {
+        while (left-- > 0) await ask();
+      };
+      await Promise.all(Array.from({ length: lanes }, lane));
+    };
+    // What is made at the start may stay.
+    await askOften(700);
+    const begun = program.output.stdout.length;
+    await askOften(1300);
     await pool.close();
     await program.stop();
     const { made, survived } = survivors(program.output.stdout.slice(begun));
