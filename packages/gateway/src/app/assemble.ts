@@ -1,6 +1,6 @@
 import { Authenticator } from "../auth/authenticate.ts";
 import type { ModelDirectory } from "../backends/directory.ts";
-import { knownFacts } from "../backends/http/known-models.ts";
+import { knownFacts, textOnly } from "../backends/http/known-models.ts";
 import { vendorOf } from "../backends/http/vendors.ts";
 import { createBackend } from "../backends/registry.ts";
 import type { Backend } from "../backends/types.ts";
@@ -118,7 +118,7 @@ export function catalogOf(config: Config, backends: ReadonlyMap<string, Backend>
         serves: backend?.kind === "wire" ? backend.serves : everyProtocol,
         catalog: modelsOf(settings, directory),
         modelPatterns: vendorOf(settings.type)?.modelPatterns ?? [],
-        known: (model) => ownFacts(settings, model),
+        known: (model) => withinApi(settings, knownFacts(settings.type, model)),
         credentials: settings.credentials.length,
       },
     ];
@@ -135,22 +135,13 @@ function modelsOf(settings: EndpointSettings, directory: ModelLists): readonly C
   const listedFacts = new Map(listed.map(({ id, facts }) => [id, facts]));
   return [...ids].map((id) => ({
     id,
-    facts: { ...knownFacts(settings.type, id), ...listedFacts.get(id), ...stated.get(id), ...limitsOf(settings) },
+    facts: withinApi(settings, { ...knownFacts(settings.type, id), ...listedFacts.get(id), ...stated.get(id) }),
   }));
 }
 
-/** What is known of a model that the endpoint's list does not name. */
-function ownFacts(settings: EndpointSettings, model: string): ModelFacts | undefined {
-  const known = knownFacts(settings.type, model);
-  const limits = limitsOf(settings);
-  return limits === undefined ? known : { ...known, ...limits };
-}
-
 /** Whatever a model can do: over legacy completions nobody can ask it for more than text. */
-const textOnly: ModelFacts = { inputModalities: ["text"], tools: false, jsonSchema: false };
-
-function limitsOf({ api }: EndpointSettings): ModelFacts | undefined {
-  return api === "completions" ? textOnly : undefined;
+function withinApi<Facts extends ModelFacts | undefined>({ api }: EndpointSettings, facts: Facts): Facts | ModelFacts {
+  return api === "completions" ? { ...facts, ...textOnly } : facts;
 }
 
 /** Equal texts mean that a backend made from the one serves for the other. Stays in memory, since it holds secrets. */

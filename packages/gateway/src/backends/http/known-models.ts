@@ -48,9 +48,12 @@ function embedding(input: number): ModelFacts {
   };
 }
 
+/** What legacy completions have no field for, whatever the model. */
+export const textOnly: ModelFacts = { inputModalities: ["text"], tools: false, jsonSchema: false };
+
 /** A model that completes text and has no other protocol. */
 function completion(row: Row): ModelFacts {
-  return { ...chat({ ...row, sees: false }), tools: false, jsonSchema: false };
+  return { ...chat(row), ...textOnly };
 }
 
 /** A million-token reasoning model of the GPT-5.4 generation or later. */
