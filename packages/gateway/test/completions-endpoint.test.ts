@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { after, beforeEach, describe, test } from "node:test";
 import { startHouse } from "./support/house.ts";
 import { field } from "./support/read-stream.ts";
@@ -297,8 +298,7 @@ test("which API an endpoint is asked in is taken over while the gateway runs", a
   });
   await using place = await startHouse({ document: documentOf({}) });
   assert.equal((await place.post(chat, { model: "gpu/m", messages: [hello] })).status, 400);
-  const { writeFile } = await import("node:fs/promises");
-  await writeFile(place.file, JSON.stringify(documentOf({ api: "completions" })));
+  writeFileSync(place.file, JSON.stringify(documentOf({ api: "completions" })));
   for (const deadline = performance.now() + 5000; performance.now() < deadline;) {
     const response = await place.post(chat, { model: "gpu/m", messages: [hello] });
     await response.text();

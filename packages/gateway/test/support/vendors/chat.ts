@@ -106,6 +106,12 @@ export function usageOf({ usage }: Answer): JsonObject | undefined {
   };
 }
 
+/** Whether a stream's usage was asked for; it is not told by itself. */
+export function wantsUsage({ body }: Seen): boolean {
+  const options = body["stream_options"];
+  return isObject(options) && options["include_usage"] === true;
+}
+
 function finishOf(answer: Answer): string {
   return (answer.calls ?? []).length > 0 ? "tool_calls" : (answer.finish ?? "stop");
 }
@@ -129,8 +135,6 @@ export const chat: VendorProtocol = {
     const choice = (delta: object, finish: string | null = null) =>
       event({ choices: [{ index: 0, delta, finish_reason: finish }] });
     const usage = usageOf(answer);
-    const options = seen.body["stream_options"];
-    const asked = isObject(options) && options["include_usage"] === true;
     return [
       choice({ role: "assistant", content: "" }),
       ...pieces(answer.reasoning ?? "").map((text) => choice({ reasoning_content: text })),
@@ -140,7 +144,7 @@ export const chat: VendorProtocol = {
         ...pieces(called.arguments).map((text) => choice({ tool_calls: [{ index, function: { arguments: text } }] })),
       ]),
       choice({}, finishOf(answer)),
-      ...(usage !== undefined && asked ? [event({ choices: [], usage })] : []),
+      ...(usage !== undefined && wantsUsage(seen) ? [event({ choices: [], usage })] : []),
       "data: [DONE]\n\n",
     ];
   },

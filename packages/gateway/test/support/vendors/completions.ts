@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../../src/kernel/json.ts";
-import { chat, usageOf } from "./chat.ts";
-import { isObject, must, pieces } from "./scene.ts";
+import { chat, usageOf, wantsUsage } from "./chat.ts";
+import { must, pieces } from "./scene.ts";
 import type { Answer, Seen, VendorProtocol } from "./scene.ts";
 
 /** OpenAI's own arguments, and two that the servers of base models know (vLLM, llama.cpp). */
@@ -74,8 +74,7 @@ export const completions: VendorProtocol = {
   key: "authorization",
   streamType: "text/event-stream",
   stream(answer, seen, id) {
-    const options = seen.body["stream_options"];
-    const asked = isObject(options) && options["include_usage"] === true;
+    const asked = wantsUsage(seen);
     const event = (value: object) => `data: ${JSON.stringify({ ...headOf(seen, id), ...value })}\n\n`;
     const choice = (words: string, finish: string | null) =>
       event({

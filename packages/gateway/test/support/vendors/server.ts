@@ -11,15 +11,22 @@ import { responses } from "./responses.ts";
 import { Refusal } from "./scene.ts";
 import type { Answer, Fault, Seen, VendorProtocol } from "./scene.ts";
 
-/** The vendors, by the endpoint type that speaks their protocol, and where their API lives below the origin. */
+interface Row {
+  readonly protocol: VendorProtocol;
+  readonly type: string;
+  readonly api?: string;
+  readonly base: string;
+}
+
+/** The vendors, by the endpoint type and `api` that speak their protocol, and where it lives below the origin. */
 export const vendorKinds = {
   "openai-chat": { protocol: chat, type: "openai-compatible", base: "/v1" },
-  "openai-responses": { protocol: responses, type: "openai", base: "/v1" },
-  "openai-completions": { protocol: completions, type: "openai-compatible", base: "/v1" },
+  "openai-responses": { protocol: responses, type: "openai", api: "responses", base: "/v1" },
+  "openai-completions": { protocol: completions, type: "openai-compatible", api: "completions", base: "/v1" },
   "anthropic-messages": { protocol: anthropic, type: "anthropic", base: "/v1" },
   gemini: { protocol: gemini, type: "gemini", base: "/v1beta" },
   ollama: { protocol: ollama, type: "ollama", base: "" },
-} as const satisfies { readonly [kind: string]: { protocol: VendorProtocol; type: string; base: string } };
+} as const satisfies { readonly [kind: string]: Row };
 
 export type VendorKind = keyof typeof vendorKinds;
 
@@ -39,15 +46,9 @@ export interface Vendor extends AsyncDisposable {
   reset(): void;
 }
 
-const apis: { readonly [kind in VendorKind]?: string } = {
-  "openai-responses": "responses",
-  "openai-completions": "completions",
-};
-
 /** The entry of an endpoint in a document. */
 export function endpointOf({ kind, url }: Pick<Vendor, "kind" | "url">): JsonObject {
-  const api = apis[kind];
-  const { type } = vendorKinds[kind];
+  const { type, api }: Row = vendorKinds[kind];
   return { name: kind, type, url, credentials: [{ apiKey: "key-upstream" }], ...(api !== undefined && { api }) };
 }
 
