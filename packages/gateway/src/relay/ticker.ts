@@ -1,4 +1,5 @@
 import type { Clock } from "../kernel/clock.ts";
+import { Roster } from "../kernel/roster.ts";
 
 /** Something with deadlines of its own. */
 export interface Ticking {
@@ -13,7 +14,7 @@ export interface Ticking {
 export class Ticker implements Disposable {
   readonly #clock: Clock;
   readonly #interval: number;
-  readonly #watched = new Set<Ticking>();
+  readonly #watched = new Roster<Ticking>();
   #timer: NodeJS.Timeout | undefined;
 
   /** @param interval Milliseconds. */
