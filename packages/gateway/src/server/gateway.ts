@@ -6,6 +6,7 @@ import { failure } from "../kernel/failure.ts";
 import type { Failure } from "../kernel/failure.ts";
 import type { JsonObject } from "../kernel/json.ts";
 import type { Result } from "../kernel/result.ts";
+import { Roster } from "../kernel/roster.ts";
 import { errorAnswer } from "../relay/error-answer.ts";
 import { Exchange } from "../relay/exchange.ts";
 import type { ClientSink } from "../relay/types.ts";
@@ -17,7 +18,7 @@ import { guard, isAllowedHost, isAllowedOrigin, isLoopback } from "./guard.ts";
 import { askerOf, callerOf, credentialsOf, newId, openCaller, refuseAdmin, trustsPeer } from "./caller.ts";
 import { addControlRoutes, controlPrefix } from "./control.ts";
 import { addOperationRoutes } from "./operation.ts";
-import type { Asker, Drainable, RelayOrder, Upgrade } from "./order.ts";
+import type { Asker, Drainable, RelayOrder, Upgrade, Served } from "./order.ts";
 import { rawAnswer } from "./raw-answer.ts";
 import { Router } from "./router.ts";
 import type { Incoming, Route } from "./router.ts";
@@ -56,12 +57,11 @@ export class Gateway {
   readonly shapes: ErrorShapes;
   readonly #errors: Pick<Ingress, "writeError">;
   readonly #server: Server;
-  /** With the response that each answers; none for one that answers something else than a request. */
-  readonly #active = new Map<Exchange, ServerResponse | undefined>();
+  readonly #active = new Roster<Served>();
   readonly #upgrades = new Map<string, (upgrade: Upgrade) => void>();
   readonly #drainables: Drainable[] = [];
   readonly addresses: AddressGuard;
-  readonly #waits = new Set<{ readonly left: Set<Exchange>; readonly resolve: () => void }>();
+  readonly #waits = new Set<{ readonly left: Set<Served>; readonly resolve: () => void }>();
   #draining = false;
   #loopback = true;
 
@@ -121,7 +121,7 @@ export class Gateway {
 
   /** Resolves when every exchange that is under way now is over. */
   settled(): Promise<void> {
-    const left = new Set(this.#active.keys());
+    const left = new Set(this.#active);
     if (left.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#waits.add({ left, resolve }));
   }
@@ -149,8 +149,7 @@ export class Gateway {
     for (const drainable of this.#drainables) drainable.drain();
     const patience = setTimeout(() => {
       for (const drainable of this.#drainables) drainable.stop();
-      for (const exchange of this.#active.keys())
-        exchange.abandon(failure("draining", "The gateway is shutting down."));
+      for (const { exchange } of this.#active) exchange.abandon(failure("draining", "The gateway is shutting down."));
       this.#server.closeAllConnections();
     }, grace);
     // Closing ends the connections that are idle now. Those whose answer ends later would live on for `keepAliveTime`.
@@ -194,7 +193,7 @@ export class Gateway {
       const why = failure("overwhelmed", `${concurrent} requests are under way (server.limits.concurrent).`);
       return { ok: false, failure: why };
     }
-    const { client, response } = connect(() => this.#close(exchange));
+    const { client, response } = connect(() => this.#close(served));
     const exchange = new Exchange(
       {
         id: asker.id,
@@ -212,7 +211,8 @@ export class Gateway {
       },
       this.service.relay,
     );
-    this.#active.set(exchange, response);
+    const served: Served = { exchange, response };
+    this.#active.add(served);
     if (order.plan.entry !== undefined) this.service.routing.rota.take(order.plan.entry);
     exchange.start();
     return { ok: true, value: exchange };
@@ -249,10 +249,10 @@ export class Gateway {
     request.resume();
   }
 
-  #close(exchange: Exchange): void {
-    this.#active.delete(exchange);
+  #close(served: Served): void {
+    this.#active.delete(served);
     for (const wait of this.#waits) {
-      wait.left.delete(exchange);
+      wait.left.delete(served);
       if (wait.left.size > 0) continue;
       this.#waits.delete(wait);
       wait.resolve();
@@ -438,7 +438,7 @@ export class Gateway {
   /** Answers on a socket whose request never became one. */
   #answerRaw(socket: Duplex, why: Failure): void {
     // In the midst of an earlier request's answer these bytes would become part of it.
-    for (const response of this.#active.values()) {
+    for (const { response } of this.#active) {
       if (response?.socket === socket && response.headersSent) return void socket.destroy();
     }
     socket.end(rawAnswer(errorAnswer(this.#errors, why), newId()));

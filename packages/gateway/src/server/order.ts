@@ -1,8 +1,9 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Identity } from "../auth/identity.ts";
 import type { Codec } from "../kernel/codec.ts";
 import type { Failure } from "../kernel/failure.ts";
+import type { Exchange } from "../relay/exchange.ts";
 import type { Caller, ClientSink, RequestBody } from "../relay/types.ts";
 import type { Plan } from "../routing/types.ts";
 import type { Runtime } from "./runtime.ts";
@@ -28,6 +29,12 @@ export interface Asker {
   readonly caller: Caller;
   /** Rather a failure than a loss. */
   readonly strict: boolean;
+}
+
+/** An exchange, and the response that it answers; none for one that answers something else than a request. */
+export interface Served {
+  readonly exchange: Exchange;
+  readonly response: ServerResponse | undefined;
 }
 
 /** A request to change the protocol of a connection, from a caller who may. */
