@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { renderedObject } from "./json-arbitrary.test-data.ts";
-import { commonSize } from "./json-scan-room.ts";
+import { commonSize, roomWith } from "./json-scan-room.ts";
 import { scanObject } from "./json-scan.ts";
 import { Rope } from "./rope.ts";
 
@@ -50,5 +50,27 @@ for (const size of [commonSize - 1, commonSize, commonSize + 1, 3 * commonSize +
       new Rope(halves).withBytes((all) => scanObject(all, 2)),
       object,
     );
+  });
+}
+
+for (const size of [1000, commonSize + 70_000]) {
+  test(`texts of ${size} bytes stand in one room one after another, and are not put together besides`, () => {
+    const long = [Buffer.alloc(size, "a"), Buffer.alloc(size, "b")];
+    const { text } = roomWith(long, 2 * size);
+    new Rope([Buffer.alloc(size, "c"), Buffer.from("d")]).withBytes((bytes) => {
+      assert.equal(bytes.buffer, text.buffer);
+      assert.equal(roomWith([bytes], bytes.length).text, bytes, "it stands there already");
+    });
+  });
+
+  test(`what an earlier text left behind the end of one of ${size} bytes closes nothing, and is no role`, () => {
+    const opened = `{"a":[{"text":"${"x".repeat(size)}"},{"role":"`;
+    const secret = Buffer.from(`${opened}secret"}],"b":1}`);
+    for (let cut = opened.length - 12; cut < secret.length; cut++) {
+      assert.ok(scanObject(secret, 64).ok);
+      const outcome = scanObject(secret.subarray(0, cut), 64);
+      assert.ok(!outcome.ok, `cut at ${cut}`);
+      assert.ok(outcome.offset <= cut);
+    }
   });
 }

@@ -30,16 +30,22 @@ const page = 65_536;
 
 const module = new WebAssembly.Module(Buffer.from(code, "base64"));
 
+let stamps = 0;
+
 /** Memory for a text, and the machine that scans it there. */
 export class ScanRoom {
   readonly machine: ScanMachine;
+  /** The longest text, in bytes. */
+  readonly size: number;
   readonly #bytes: Buffer;
   /** What was put in last. */
   text: Buffer = Buffer.alloc(0);
+  /** A number that only this text has had, in any room. */
+  stamp = 0;
 
-  /** @param size The longest text, in bytes. */
   constructor(size: number) {
     const memory = new WebAssembly.Memory({ initial: Math.ceil((textStart + size + behind) / page) });
+    this.size = size;
     this.#bytes = Buffer.from(memory.buffer);
     this.machine = new WebAssembly.Instance(module, { room: { memory } }).exports as ScanMachine;
   }
@@ -50,22 +56,31 @@ export class ScanRoom {
     for (const chunk of chunks) end += chunk.copy(this.#bytes, end);
     this.#bytes.fill(0, end, end + behind);
     this.text = this.#bytes.subarray(textStart, end);
+    this.stamp = ++stamps;
   }
 }
 
 let common: ScanRoom | undefined;
 
+/** The room of an earlier long text, for the next one, unless a collection comes first: it is as large as its text. */
+let large: WeakRef<ScanRoom> | undefined;
+
 /**
- * A text in a room: in the common one, where it stands until the next text comes, or in one for itself alone. Nothing is
- * done to a text that stands in one already.
+ * A text in a room, where it stands until the next text comes. Nothing is done to one that stands there already.
+ *
+ * @param stamp The room's when this text was put in last.
  */
-export function roomWith(chunks: readonly Buffer[], length: number): ScanRoom {
-  if (length > commonSize) return filled(new ScanRoom(length), chunks);
-  common ??= new ScanRoom(commonSize);
-  return chunks.length === 1 && common.text === chunks[0] ? common : filled(common, chunks);
+export function roomWith(chunks: readonly Buffer[], length: number, stamp?: number): ScanRoom {
+  const room = length > commonSize ? largeRoom(length) : (common ??= new ScanRoom(commonSize));
+  const isThere = room.stamp === stamp || (chunks.length === 1 && room.text === chunks[0]);
+  if (!isThere) room.put(chunks);
+  return room;
 }
 
-function filled(room: ScanRoom, chunks: readonly Buffer[]): ScanRoom {
-  room.put(chunks);
+function largeRoom(size: number): ScanRoom {
+  const last = large?.deref();
+  if (last !== undefined && last.size >= size) return last;
+  const room = new ScanRoom(size);
+  large = new WeakRef(room);
   return room;
 }

@@ -1,4 +1,4 @@
-import { commonSize, roomWith } from "./json-scan-room.ts";
+import { roomWith } from "./json-scan-room.ts";
 
 /**
  * Bytes in the chunks they came in. They are put together only where somebody must have them in one: for a body of
@@ -7,6 +7,8 @@ import { commonSize, roomWith } from "./json-scan-room.ts";
 export class Rope {
   readonly length: number;
   #chunks: readonly Buffer[];
+  /** By which it knows itself where a scan wants it. */
+  #stamp: number | undefined;
 
   constructor(chunks: readonly Buffer[]) {
     this.#chunks = chunks;
@@ -27,9 +29,11 @@ export class Rope {
    * may stand in memory that is used again.
    */
   withBytes<Value>(look: (bytes: Buffer) => Value): Value {
-    if (this.#chunks.length <= 1 || this.length > commonSize) return look(this.bytes);
+    if (this.#chunks.length <= 1) return look(this.bytes);
     // Where a scan wants them, which then need not copy them.
-    return look(roomWith(this.#chunks, this.length).text);
+    const { text, stamp } = roomWith(this.#chunks, this.length, this.#stamp);
+    this.#stamp = stamp;
+    return look(text);
   }
 
   /** Whether the text stands anywhere between `start` and `end`. A text that begins with a rare character is found fastest. */
