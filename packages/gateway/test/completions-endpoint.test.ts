@@ -58,6 +58,16 @@ const house = await startHouse({
         ],
       },
       {
+        name: "strict-rescued",
+        strict: true,
+        rescue: "continue",
+        prefill: true,
+        targets: [
+          { endpoint: "openai-completions", model: "real" },
+          { endpoint: "small", model: "real" },
+        ],
+      },
+      {
         name: "base-then-chat",
         targets: [
           { endpoint: "small", model: "real" },
@@ -177,6 +187,50 @@ test("an answer that breaks off is gone on with behind its own words", async () 
   assert.ok(base.seen.length > 1, heard.raw);
   assert.equal(base.seen[1]?.body["prompt"], `User:\nCount.\n\nAssistant:\n${begun}`);
   assert.deepEqual([heard.text, heard.complete, heard.error], [`${begun}, over.`, true, undefined], heard.raw);
+});
+
+test("a completion that breaks off goes on as one text, letter for letter, which is no loss", async () => {
+  const begun = "0123456789ab".repeat(4);
+  base.play(({ body }) =>
+    body["prompt"] === `Once${begun}`
+      ? { text: ", over." }
+      : { cut: true, answer: { text: `${begun}, never.` }, after: 2 },
+  );
+  const client = wireClients.find(({ kind }) => kind === "openai-completions") ?? assert.fail();
+  const heard = await askWire(house, client, { model: "strict-rescued", stream: true, prompt: "Once" });
+  assert.deepEqual(
+    base.seen.map(({ body }) => [body["prompt"], body["stop"]]),
+    [
+      ["Once", undefined],
+      [`Once${begun}`, undefined],
+    ],
+  );
+  assert.deepEqual([heard.text, heard.complete, heard.error], [`${begun}, over.`, true, undefined], heard.raw);
+});
+
+test("stop sequences that OpenAI has no room for are left out and told, whichever protocol they come in", async () => {
+  const before = server.calls.length;
+  const five = ["a", "b", "c", "d", "e"];
+  for (const [path, fields] of [
+    [chat, { stop: five }],
+    ["/v1/messages", { stop_sequences: five, max_tokens: 9 }],
+    ["/api/chat", { options: { stop: five }, stream: false }],
+  ] as const) {
+    const response = await house.post(path, { model: "openai/davinci-002", messages: [hello], ...fields });
+    assert.deepEqual([response.status, response.headers.get("x-patchbay-loss")], [200, "sampling.stop"], path);
+  }
+  const asked = server.calls.slice(before).map(({ body }) => JSON.parse(body) as Seen["body"]);
+  assert.deepEqual(
+    asked.map(({ stop }) => stop),
+    Array.from({ length: 3 }, () => ["a", "b", "c", "d"]),
+  );
+});
+
+test("what asks for nothing that a completion lacks is no loss", async () => {
+  for (const fields of [{ tool_choice: "none" }, { parallel_tool_calls: false }, { tools: [] }]) {
+    const response = await house.post(chat, { model: "strict", messages: [hello], ...fields });
+    assert.equal(response.status, 200, `${JSON.stringify(fields)}: ${await response.text()}`);
+  }
 });
 
 const called = { id: "a", type: "function", function: { name: "look", arguments: "{}" } };

@@ -107,6 +107,8 @@ export interface Dialect {
   readonly contextWindow?: number;
   /** Protocols in which this vendor cuts requests of more bytes than this without a word, though the model holds more. */
   readonly narrow?: { readonly protocols: readonly Protocol[]; readonly bytes: number };
+  /** Most stop sequences that are taken, where more of them are refused. */
+  readonly mostStops?: number;
   /** Where this vendor takes less, or more, than its protocol. */
   readonly accepts?: Partial<Accepts>;
 }

@@ -208,7 +208,8 @@ function translated(
   }
   const way = wayTo(task, { codec, dialect });
   const prefix = accepts.prefill && mayContinue(request) ? wish?.prefix : undefined;
-  const whole = prefix === undefined ? request : withPrefix(request, prefix);
+  const completes = [input.codec, codec].every(({ protocol }) => protocol === "openai-completions");
+  const whole = prefix === undefined ? request : withPrefix(request, prefix, completes);
   const single = several === 1 ? whole : oneAnswer(whole);
   const first = translate(single, way);
   common.losses.push(...losses, ...first.losses);

@@ -82,13 +82,17 @@ export class Rescue {
   }
 }
 
-/** The request with words that its answer is to go on with. */
-export function withPrefix(request: CanonicalRequest, prefix: string): CanonicalRequest {
+/**
+ * The request with words that its answer is to go on with.
+ *
+ * @param completes Client and backend complete a text, of which the answer is the next words.
+ */
+export function withPrefix(request: CanonicalRequest, prefix: string, completes: boolean): CanonicalRequest {
   if (request.operation !== "generate") return request;
   const last = request.messages.at(-1);
   const text = { type: "text", text: prefix } as const;
   // A client may have put the first words into the assistant's mouth itself.
-  const isOwn = last?.role === "assistant";
+  const isOwn = last !== undefined && (completes || last.role === "assistant");
   const message: Message = isOwn ? { ...last, parts: [...last.parts, text] } : { role: "assistant", parts: [text] };
   return { ...request, messages: [...(isOwn ? request.messages.slice(0, -1) : request.messages), message] };
 }

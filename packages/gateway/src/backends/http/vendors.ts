@@ -30,11 +30,13 @@ const hosted: readonly Vendor[] = [
     // No urlEnvironment: people set OPENAI_BASE_URL to point clients at a gateway, which may be this very one.
     // Reasoning models answer 400 to `max_tokens`; all models know the newer field (openai-openapi, 2026-08). Responses
     // takes ids of up to 64 characters; chat refused those of more than 40 ("Expected a string with maximum length
-    // 40": anomalyco/opencode#12653, BerriAI/litellm#17343).
+    // 40": anomalyco/opencode#12653, BerriAI/litellm#17343). Stop sequences: "Invalid 'stop': array too long.
+    // Expected an array with maximum length 4" (continuedev/continue#2461); openai-openapi, StopConfiguration.
     dialect: {
       streamUsage: true,
       developerRole: true,
       maxTokensField: "max_completion_tokens",
+      mostStops: 4,
       accepts: { customTools: true, callId: { character: /[a-zA-Z0-9_-]/, longest: 40 } },
     },
     modelPatterns: ["gpt-*", "chatgpt-*", "o1*", "o3*", "o4*", "text-embedding-*"],

@@ -8,7 +8,13 @@ import { Complaints } from "../shared/complaints.ts";
 import { estimateText } from "../shared/estimate.ts";
 import { foreignLosses } from "../shared/extra.ts";
 import { objectOf, unlessEmpty, without } from "../shared/json.ts";
-import { readSampling, readStreamOptions, writeSampling, writeStreamOptions } from "../shared/openai-sampling.ts";
+import {
+  fittingStops,
+  readSampling,
+  readStreamOptions,
+  writeSampling,
+  writeStreamOptions,
+} from "../shared/openai-sampling.ts";
 import { writePrompt } from "./prompt.ts";
 
 /** Most alternatives to a token that a completion tells. */
@@ -78,8 +84,8 @@ function readPrompt(prompt: Json | undefined, complaints: Complaints): string {
 /** Extra fields that are written as part of another one. */
 const woven = new Set(["stream_options", "max_tokens"]);
 
-/** Most stop sequences that OpenAI takes (openai-openapi, StopConfiguration). */
-const mostStops = 4;
+/** So many stop sequences everybody takes, OpenAI no more. */
+const usualStops = 4;
 
 /** Most tokens of an answer that nobody has limited: base models seldom know where to stop. */
 const mostTokens = 4096;
@@ -103,11 +109,12 @@ export function writeRequest(
   if (logprobs === true && topLogprobs > mostLogprobs)
     losses.push({ field: "sampling.topLogprobs", reason: "approximated" });
   const { text: prompt, stop } = writePrompt(request.messages, losses);
+  const sampling = fittingStops(request.sampling, dialect, losses);
   const body = {
     ...without(own, woven),
     model: request.model,
     prompt,
-    ...writeSampling({ ...request.sampling, ...withStop(request.sampling, stop, losses) }),
+    ...writeSampling({ ...sampling, ...withStop(sampling, stop, losses) }),
     ...compact({
       max_tokens: Object.hasOwn(own, "max_tokens") ? undefined : limitOf(request, dialect, prompt),
       logprobs: logprobs === true ? Math.min(topLogprobs, mostLogprobs) : undefined,
@@ -122,7 +129,7 @@ export function writeRequest(
 
 /** The stop sequences with the prompt's own, which may end an answer where the client did not say so. */
 function withStop({ stop = [] }: Sampling, added: string | undefined, losses: Loss[]): Pick<Sampling, "stop"> {
-  if (added === undefined || stop.length >= mostStops || stop.includes(added)) return {};
+  if (added === undefined || stop.length >= usualStops || stop.includes(added)) return {};
   losses.push({ field: "sampling.stop", reason: "approximated" });
   return { stop: [...stop, added] };
 }
@@ -142,8 +149,8 @@ function limitOf({ maxOutputTokens }: GenerationRequest, { contextWindow }: Dial
 function unsaid(request: GenerationRequest): readonly Loss[] {
   const fields = {
     tools: request.tools.length > 0,
-    toolChoice: request.toolChoice !== undefined,
-    parallelToolCalls: request.parallelToolCalls !== undefined,
+    toolChoice: request.toolChoice !== undefined && request.toolChoice.type !== "none",
+    parallelToolCalls: request.parallelToolCalls !== undefined && request.tools.length > 0,
     reasoning: request.reasoning !== undefined && request.reasoning.effort !== "none",
     output: request.output !== undefined && request.output.type !== "text",
     verbosity: request.verbosity !== undefined,

@@ -1,5 +1,7 @@
+import type { Dialect } from "../../kernel/codec.ts";
 import { compact } from "../../kernel/json.ts";
 import type { Json, JsonObject } from "../../kernel/json.ts";
+import type { Loss } from "../../kernel/loss.ts";
 import type { Sampling } from "../../kernel/request.ts";
 import type { Complaints } from "./complaints.ts";
 import { unlessEmpty, without } from "./json.ts";
@@ -30,6 +32,18 @@ export function readSampling(
   return { sampling, rest };
 }
 
+/** The stop sequences that the backend has room for: the first of them. */
+export function fittingStops<Given extends Pick<Sampling, "stop">>(
+  sampling: Given,
+  { mostStops = Infinity }: Dialect,
+  losses: Loss[],
+): Given {
+  const { stop = [] } = sampling;
+  if (stop.length <= mostStops) return sampling;
+  losses.push({ field: "sampling.stop", reason: "approximated" });
+  return { ...sampling, stop: stop.slice(0, mostStops) };
+}
+
 export function writeSampling(sampling: CommonSampling): JsonObject {
   return compact({
     temperature: sampling.temperature,
@@ -39,7 +53,8 @@ export function writeSampling(sampling: CommonSampling): JsonObject {
     frequency_penalty: sampling.frequencyPenalty,
     presence_penalty: sampling.presencePenalty,
     seed: sampling.seed,
-    stop: sampling.stop,
+    // OpenAI takes one at least (openai-openapi, StopConfiguration).
+    stop: sampling.stop?.length === 0 ? undefined : sampling.stop,
   }) as JsonObject;
 }
 
