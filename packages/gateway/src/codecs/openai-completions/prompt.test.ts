@@ -146,7 +146,7 @@ const limits: readonly (readonly [
 ])[] = [
   ["the client's own", 7, 4096, 7],
   ["a quarter of the smallest window where none is known", undefined, undefined, 1024],
-  ["what the prompt leaves of a small window", undefined, 2048, 1548],
+  ["half of what the prompt leaves of a small window", undefined, 2048, 774],
   ["no more than a model that knows no end needs", undefined, 131_072, 4096],
   ["the protocol's own where the prompt leaves nothing, and the backend says so", undefined, 100, 16],
 ];
@@ -158,6 +158,25 @@ for (const [what, maxOutputTokens, contextWindow, limit] of limits) {
     assert.deepEqual(losses, []);
   });
 }
+
+/** Texts of which there are more tokens than one would think, as the tokenizer of gpt-3.5-turbo-instruct counts them. */
+const dense: readonly (readonly [what: string, text: string, tokens: number])[] = [
+  ["a word", "Hello", 1],
+  ["Russian", "Жил-был старик со старухой у самого синего моря; они жили в ветхой землянке. ".repeat(40), 1681],
+  ["Thai", "กาลครั้งหนึ่งนานมาแล้วมีชายชราคนหนึ่ง".repeat(40), 1560],
+  ["digits", "3141592653589793 ".repeat(200), 1400],
+];
+for (const [what, text, tokens] of dense) {
+  test(`the limit that we send fits behind the prompt, however it is counted: ${what}`, () => {
+    const limit = Number(write({ messages: [user(text)] }, { contextWindow: 4096 }).body["max_tokens"]);
+    assert.ok(limit + tokens <= 4096, `${limit} and ${tokens}`);
+    assert.ok(limit > 1000, `${limit} is little`);
+  });
+}
+
+test("a short prompt leaves nearly all of a small window to the answer", () => {
+  assert.equal(write({ messages: [user("Hello")] }, { contextWindow: 2048 }).body["max_tokens"], 2035);
+});
 
 test("a client of the protocol that gives no limit gets its default, also where its request is written anew", () => {
   for (const body of [

@@ -93,6 +93,9 @@ const mostTokens = 4096;
 /** The same where the model's window is unknown: a quarter of the smallest that is still served, 4,096. */
 const fewTokens = 1024;
 
+/** Tokens that a tokenizer may put before a prompt, with room to spare. */
+const addedTokens = 8;
+
 /** What the protocol itself takes where a request has no limit. */
 const defaultTokens = 16;
 
@@ -141,8 +144,11 @@ function withStop({ stop = [] }: Sampling, added: string | undefined, losses: Lo
 function limitOf({ maxOutputTokens }: GenerationRequest, { contextWindow }: Dialect, prompt: string): number {
   if (maxOutputTokens !== undefined) return maxOutputTokens;
   if (contextWindow === undefined) return fewTokens;
-  // Prompt and limit together must fit, or the backend refuses both.
-  return Math.max(defaultTokens, Math.min(mostTokens, Math.floor(contextWindow - estimateText(prompt))));
+  // Prompt and limit together must fit, or the backend refuses both. No token is shorter than a byte; where that says
+  // too little, half of what the estimate leaves, which may be as wrong as that: text that is not English.
+  const certain = contextWindow - Buffer.byteLength(prompt) - addedTokens;
+  const likely = Math.floor((contextWindow - estimateText(prompt)) / 2);
+  return Math.max(defaultTokens, Math.min(mostTokens, Math.max(certain, likely)));
 }
 
 /** What a conversation can say and a completion cannot. */
