@@ -87,8 +87,9 @@ export function nameFinder(body: JsonObject): FindName {
 /** OpenAI's tool search puts a plain tool that it found into a namespace of its own making. */
 function foundBySearch(flat: string, plain: ReadonlySet<string>): SpacedName | undefined {
   for (let at = flat.indexOf("__", 1); at > 0; at = flat.indexOf("__", at + 1)) {
-    const name = flat.slice(at + 2);
-    if (plain.has(name)) return { namespace: flat.slice(0, at), name };
+    const spaced = { namespace: flat.slice(0, at), name: flat.slice(at + 2) };
+    // A model may make up a name like `____f`, which would not be itself again when the client sends it back.
+    if (plain.has(spaced.name) && flatName(spaced) === flat) return spaced;
   }
   return undefined;
 }
