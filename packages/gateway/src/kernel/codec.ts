@@ -109,6 +109,8 @@ export interface Dialect {
   readonly narrow?: { readonly protocols: readonly Protocol[]; readonly bytes: number };
   /** Most stop sequences that are taken, where more of them are refused. */
   readonly mostStops?: number;
+  /** `false`: a request with `top_k` or `min_p` is refused. */
+  readonly topK?: false;
   /** Where this vendor takes less, or more, than its protocol. */
   readonly accepts?: Partial<Accepts>;
 }

@@ -32,11 +32,13 @@ const hosted: readonly Vendor[] = [
     // takes ids of up to 64 characters; chat refused those of more than 40 ("Expected a string with maximum length
     // 40": anomalyco/opencode#12653, BerriAI/litellm#17343). Stop sequences: "Invalid 'stop': array too long.
     // Expected an array with maximum length 4" (continuedev/continue#2461); openai-openapi, StopConfiguration.
+    // "Unrecognized request argument supplied: top_k" (xlinx/sd-webui-decadetw-auto-prompt-llm#29).
     dialect: {
       streamUsage: true,
       developerRole: true,
       maxTokensField: "max_completion_tokens",
       mostStops: 4,
+      topK: false,
       accepts: { customTools: true, callId: { character: /[a-zA-Z0-9_-]/, longest: 40 } },
     },
     modelPatterns: ["gpt-*", "chatgpt-*", "o1*", "o3*", "o4*", "text-embedding-*"],

@@ -5,7 +5,7 @@ import type { Loss } from "../../kernel/loss.ts";
 import type { CanonicalRequest, GenerationRequest, OutputFormat } from "../../kernel/request.ts";
 import { foreignLosses } from "../shared/extra.ts";
 import { arrayOf, objectOf, without } from "../shared/json.ts";
-import { fittingStops, writeSampling, writeStreamOptions } from "../shared/openai-sampling.ts";
+import { fittingSampling, writeSampling, writeStreamOptions } from "../shared/openai-sampling.ts";
 import { MessageWriter } from "./message-write.ts";
 import { saysReasoning } from "./reasoning-switch.ts";
 import { writeReasoning } from "./reasoning-write.ts";
@@ -31,7 +31,7 @@ export function writeRequest(
     model: request.model,
     messages: new MessageWriter(dialect, losses, request).write(request.messages),
     ...writeTools(request, losses),
-    ...writeSampling(fittingStops(request.sampling, dialect, losses)),
+    ...writeSampling(fittingSampling(request.sampling, dialect, losses)),
     // What the client said in words of this protocol stands in `own`, word by word.
     ...(saysReasoning(own) ? {} : writeReasoning(request.reasoning, dialect, losses)),
     ...compact({

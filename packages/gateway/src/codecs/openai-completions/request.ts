@@ -9,7 +9,7 @@ import { estimateText } from "../shared/estimate.ts";
 import { foreignLosses } from "../shared/extra.ts";
 import { objectOf, unlessEmpty, without } from "../shared/json.ts";
 import {
-  fittingStops,
+  fittingSampling,
   readSampling,
   readStreamOptions,
   writeSampling,
@@ -112,7 +112,7 @@ export function writeRequest(
   if (logprobs === true && topLogprobs > mostLogprobs)
     losses.push({ field: "sampling.topLogprobs", reason: "approximated" });
   const { text: prompt, stop } = writePrompt(request.messages, losses);
-  const sampling = fittingStops(request.sampling, dialect, losses);
+  const sampling = fittingSampling(request.sampling, dialect, losses);
   const body = {
     ...without(own, woven),
     model: request.model,

@@ -26,6 +26,21 @@ for (const codec of [openaiChat, openaiCompletions]) {
     assert.deepEqual(written(codec, five, anybody), [five, []]);
   });
 
+  test(`OpenAI, which refuses top_k and min_p, does not get them in ${codec.protocol}, and that is told`, () => {
+    const request = generation({ sampling: { topK: 64, minP: 0.1, topP: 0.9, stop: five } });
+    const { body, losses } = codec.egress.writeRequest(request, openai);
+    assert.deepEqual(
+      [body["top_k"], body["min_p"], body["top_p"], body["stop"]],
+      [undefined, undefined, 0.9, five.slice(0, 4)],
+    );
+    assert.deepEqual(
+      losses.map(({ field, reason }) => `${field} ${reason}`),
+      ["sampling.topK unsupported", "sampling.minP unsupported", "sampling.stop approximated"],
+    );
+    const taken = codec.egress.writeRequest(request, anybody);
+    assert.deepEqual([taken.body["top_k"], taken.body["min_p"], taken.losses], [64, 0.1, []]);
+  });
+
   test(`an empty list of stop sequences is left out in ${codec.protocol}, since OpenAI takes one at least`, () => {
     assert.deepEqual(written(codec, [], openai), [undefined, []]);
   });

@@ -32,16 +32,25 @@ export function readSampling(
   return { sampling, rest };
 }
 
-/** The stop sequences that the backend has room for: the first of them. */
-export function fittingStops<Given extends Pick<Sampling, "stop">>(
+/** The sampling that the backend takes: the first of its stop sequences, and no word that it refuses. */
+export function fittingSampling<Given extends CommonSampling>(
   sampling: Given,
-  { mostStops = Infinity }: Dialect,
+  { mostStops = Infinity, topK }: Dialect,
   losses: Loss[],
 ): Given {
-  const { stop = [] } = sampling;
-  if (stop.length <= mostStops) return sampling;
-  losses.push({ field: "sampling.stop", reason: "approximated" });
-  return { ...sampling, stop: stop.slice(0, mostStops) };
+  const fitting = { ...sampling };
+  if (topK === false) {
+    for (const name of ["topK", "minP"] as const) {
+      if (sampling[name] === undefined) continue;
+      delete fitting[name];
+      losses.push({ field: `sampling.${name}`, reason: "unsupported" });
+    }
+  }
+  if (sampling.stop !== undefined && sampling.stop.length > mostStops) {
+    losses.push({ field: "sampling.stop", reason: "approximated" });
+    return { ...fitting, stop: sampling.stop.slice(0, mostStops) };
+  }
+  return fitting;
 }
 
 export function writeSampling(sampling: CommonSampling): JsonObject {
