@@ -201,3 +201,30 @@ test("no secret comes out: not in answers, logs, figures, the store or the model
     }
   }
 });
+
+test("a key that a client puts where the model's name belongs is in no log, no ledger and no metric", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "patchbay-misplaced-"));
+  const keys = ["sk-proj-misplaced1a2b3c4d", `pbk_aBcD1234_${"x".repeat(43)}_000000`];
+  for (const fallback of [undefined, "stand-in"]) {
+    const file = join(directory, "patchbay.yaml");
+    const models = [{ name: "stand-in", targets: [{ endpoint: "simulator", model: "echo" }] }];
+    const endpoints = [{ name: "simulator", type: "simulator" }];
+    writeFileSync(file, JSON.stringify({ endpoints, models, log: { level: "debug" }, ...(fallback && { fallback }) }));
+    await using program = await startProgram(["--config", file, "--data-dir", directory], {});
+    for (const key of keys) {
+      const answer = await fetch(`${program.url}/v1/chat/completions`, { method: "POST", body: chat(key, false) });
+      assert.equal(answer.status, fallback === undefined ? 404 : 200, await answer.text());
+      const path = `/v1beta/models/${key}:generateContent`;
+      await fetch(program.url + path, { method: "POST", body: '{"contents":[{"parts":[{"text":"x"}]}]}' });
+    }
+    const metrics = await (await fetch(`${program.url}/metrics`)).text();
+    assert.equal(await program.stop(), 0);
+    const store = readdirSync(directory).map((name) => readFileSync(join(directory, name), "latin1"));
+    assert.match(program.output.stderr, /"requestedModel":"\[secret\]"/u);
+    for (const text of [metrics, program.output.stdout, program.output.stderr, ...store]) {
+      for (const key of keys)
+        assert.equal(text.includes(key), false, text.slice(Math.max(0, text.indexOf(key) - 200)).slice(0, 400));
+    }
+  }
+  rmSync(directory, { recursive: true });
+});

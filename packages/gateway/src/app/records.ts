@@ -5,6 +5,7 @@ import type { Ledger, LedgerRow } from "../store/ports.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { MeasuredTarget, Metrics } from "../telemetry/metrics.ts";
+import { withoutSuspects } from "../telemetry/redact.ts";
 import type { Catalog } from "../routing/catalog.ts";
 import { priceOf } from "./assemble.ts";
 import { routeRecord } from "./route-record.ts";
@@ -52,7 +53,7 @@ export class Records implements RelayObserver {
       id: input.id,
       at: Math.round(clock.now() - report.duration),
       surface: input.codec.protocol,
-      requestedModel: input.requestedModel,
+      requestedModel: input.plan.understood?.by === "fallback" ? nobodys(input.requestedModel) : input.requestedModel,
       virtualModel: input.plan.model.name,
       attempts: report.attempts,
       status: report.status,
@@ -123,7 +124,7 @@ export class Records implements RelayObserver {
       id: refusal.id,
       at: Math.round(this.#parts.clock.now() - refusal.duration),
       surface: about.protocol,
-      requestedModel: about.model ?? "",
+      requestedModel: failure.kind === "model-not-found" ? nobodys(about.model) : (about.model ?? ""),
       attempts: 0,
       status: refusal.status,
       stream: about.stream ?? false,
@@ -144,6 +145,11 @@ export class Records implements RelayObserver {
     });
     this.#parts.log.exchange(row);
   }
+}
+
+/** A name that no model has may be a key that somebody put into the wrong field. */
+function nobodys(model = ""): string {
+  return withoutSuspects(model);
 }
 
 /** The type is the one that the exchange began with, for a reload may have taken the endpoint away since. */

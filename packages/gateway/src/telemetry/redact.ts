@@ -47,10 +47,15 @@ export class Redactor {
 
   /** Takes known secrets out of a text, and what looks like one. For free text, such as an error's message. */
   text(text: string): string {
-    return this.known(text).replace(
-      suspicious,
-      (_match, scheme: string | undefined, authority: string | undefined, query: string | undefined) =>
-        `${scheme === undefined ? "" : `${scheme} `}${authority ?? ""}${query ?? ""}${mark}${authority === undefined ? "" : "@"}`,
-    );
+    return withoutSuspects(this.known(text));
   }
+}
+
+/** Takes what looks like a secret out of a text. */
+export function withoutSuspects(text: string): string {
+  return text.replace(
+    suspicious,
+    (_match, scheme: string | undefined, authority: string | undefined, query: string | undefined) =>
+      `${scheme === undefined ? "" : `${scheme} `}${authority ?? ""}${query ?? ""}${mark}${authority === undefined ? "" : "@"}`,
+  );
 }
